@@ -1,0 +1,102 @@
+"""Making a candidate: label, split, train, convert, calibrate, and write the bundle; judging it on the holdout."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from models import package, plots
+from models.baseline import score_by_heuristic
+from models.calibrate import Calibration, calibrate
+from models.convert import Parity, compare
+from models.dataset import Example, Labelled, Split, split_by_time
+from models.evaluate import Contender, EvaluationReport, evaluate
+from models.gate import GateThresholds, GateVerdict, judge
+from models.scoring import Scored, score_by_router
+from models.train import Trained, TrainParams, matrix, predict, train
+from smart_routing.inference import Model, scores
+from smart_routing.labels import LabelRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A model with its threshold, and all that its making told. `parity` covers every read of the log."""
+
+    model: Model
+    trained: Trained
+    calibration: Calibration
+    parity: Parity
+    labelled: Labelled
+    split: Split
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What the holdout and the gate said of a model, and the scored holdout rows."""
+
+    report: EvaluationReport
+    verdict: GateVerdict
+    rows: Scored
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self.report), "passed": self.verdict.passed, "reasons": list(self.verdict.reasons)}
+
+
+def make_candidate(labelled: Labelled, rule: LabelRule, params: TrainParams, gate: GateThresholds) -> Candidate:
+    """Train on the first block of time, set the threshold on the second, leave the third alone.
+
+    Raises `TrainingError` where a block lacks a class, or where ONNX and XGBoost disagree on any row of the log.
+    """
+    split = split_by_time(labelled.reads)
+    trained = train(split.train, params)
+    draft = package.candidate(trained, rule)
+    calibration = calibrate(
+        score_by_router(split.calibration, draft), confidence=gate.confidence, min_light_share=gate.min_light_share
+    )
+    model = package.with_threshold(draft, calibration.threshold)
+    return Candidate(
+        model=model,
+        trained=trained,
+        calibration=calibration,
+        parity=_prove_parity(model, trained, labelled.reads),
+        labelled=labelled,
+        split=split,
+    )
+
+
+def write_candidate(candidate: Candidate, folder: Path) -> str:
+    """Write the bundle into an empty folder; returns the manifest's sha256."""
+    return package.write(candidate.model, candidate.trained, candidate.split.train, folder)
+
+
+def examine(
+    model: Model, holdout: Sequence[Example], gate: GateThresholds, *, champion: Model | None = None
+) -> Examination:
+    """Judge a model on holdout examples, beside the heuristic and the champion on the same rows."""
+    challenger = _contender(model, holdout)
+    report = evaluate(
+        challenger,
+        score_by_heuristic(holdout),
+        rule=model.bundle.label_rule,
+        champion=_contender(champion, holdout) if champion else None,
+    )
+    return Examination(report=report, verdict=judge(report, gate), rows=challenger.rows)
+
+
+def write_examination(examination: Examination, rule: LabelRule, folder: Path) -> None:
+    """Write `evaluation.json` and the plots into a folder, made where it is missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "evaluation.json").write_text(json.dumps(examination.as_json(), indent=2, sort_keys=True))
+    threshold = examination.report.threshold.value
+    plots.draw(examination.rows, threshold=threshold, rule=rule, folder=folder)
+
+
+def _contender(model: Model, holdout: Sequence[Example]) -> Contender:
+    return Contender(rows=score_by_router(holdout, model), threshold=model.bundle.threshold)
+
+
+def _prove_parity(model: Model, trained: Trained, examples: Sequence[Example]) -> Parity:
+    features = matrix(examples, trained.vocabulary)
+    native, converted = predict(trained.booster, features), scores(model.session, features)
+    return compare(native, converted, threshold=model.threshold)

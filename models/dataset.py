@@ -1,0 +1,173 @@
+"""From query records to labelled examples, split by time: retries merged, excluded windows out, leaks impossible."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from hashlib import sha256
+from typing import Final
+
+from models.exclusions import ExclusionWindow
+from smart_routing.errors import TrainingError
+from smart_routing.features.statement import Statement, StatementKind, read_statement
+from smart_routing.labels import SIZE_ERROR_CODES, LabelRule, QueryWeight
+from smart_routing.querylog.anonymize import template_fingerprint
+from smart_routing.querylog.records import QueryRecord
+from smart_routing.request import Request
+
+RETRY_WINDOW: Final = timedelta(minutes=30)
+RETRIED_ERROR_TYPES: Final = frozenset({"INTERNAL_ERROR", "EXTERNAL"})
+READ_KINDS: Final = frozenset({StatementKind.QUERY, StatementKind.METADATA, StatementKind.UNKNOWN})
+
+
+@dataclass(frozen=True)
+class Example:
+    """One labelled statement: what a router would have known, what it really cost, and what that makes it."""
+
+    request: Request
+    statement: Statement
+    weight: QueryWeight
+    cpu_seconds: float
+    peak_memory_bytes: int
+    ended_at: datetime
+
+    @property
+    def heavy(self) -> bool:
+        return self.weight is QueryWeight.HEAVY
+
+    @cached_property
+    def template(self) -> str:
+        """Fingerprint of the statement's template."""
+        return template_fingerprint(self.statement.text.tokens)
+
+    @cached_property
+    def unit(self) -> str:
+        """Template x schema x day: what a certificate counts."""
+        request = self.request
+        return f"{self.template}|{request.catalog}.{request.schema}|{request.submitted_utc:%Y-%m-%d}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labelled:
+    """All examples of a log in order of time, and what became of the records that are none."""
+
+    examples: tuple[Example, ...]
+    records: int
+    excluded: int
+    merged: int
+    dropped: int
+
+    @property
+    def reads(self) -> tuple[Example, ...]:
+        """Examples of statements that only read; writes are heavy by policy and teach a model nothing."""
+        return tuple(example for example in self.examples if example.statement.kind in READ_KINDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Three disjoint blocks of time: what is learnt from, what the threshold is set on, what judges."""
+
+    train: tuple[Example, ...]
+    calibration: tuple[Example, ...]
+    holdout: tuple[Example, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitShares:
+    """Shares of the reads, in order of time, that train and calibrate; the rest is the holdout."""
+
+    train: float = 0.55
+    calibration: float = 0.22
+
+
+def label(records: Iterable[QueryRecord], rule: LabelRule, exclusions: Sequence[ExclusionWindow] = ()) -> Labelled:
+    """Merge retries, leave out excluded windows and failures that say nothing of size, and label the rest."""
+    ordered = sorted(records, key=lambda record: (record.create_time, record.query_id))
+    kept = [record for record in ordered if not any(window.covers(record) for window in exclusions)]
+    merged = _merge_retries(kept)
+    examples = [example for attempts in merged if (example := _example(attempts, rule))]
+    return Labelled(
+        examples=tuple(examples),
+        records=len(ordered),
+        excluded=len(ordered) - len(kept),
+        merged=len(kept) - len(merged),
+        dropped=len(merged) - len(examples),
+    )
+
+
+def split_by_time(examples: Sequence[Example], shares: SplitShares | None = None) -> Split:
+    """Cut the examples, already in order of time; raises `TrainingError` where a block lacks a class."""
+    shares = shares or SplitShares()
+    first = round(len(examples) * shares.train)
+    second = round(len(examples) * (shares.train + shares.calibration))
+    split = Split(
+        train=tuple(examples[:first]), calibration=tuple(examples[first:second]), holdout=tuple(examples[second:])
+    )
+    for name in ("train", "calibration", "holdout"):
+        _check_classes(name, getattr(split, name))
+    return split
+
+
+def dataset_digest(split: Split) -> str:
+    """The digest of everything a model is trained and calibrated on."""
+    return digest((*split.train, *split.calibration))
+
+
+def digest(examples: Iterable[Example]) -> str:
+    """First 16 hex of a sha256 over ids, texts and labels: the lineage of a block."""
+    content = sha256()
+    for example in examples:
+        row = (example.request.query_id, example.request.sql, example.weight.value)
+        content.update(repr(row).encode())
+    return content.hexdigest()[:16]
+
+
+def _merge_retries(records: Sequence[QueryRecord]) -> list[list[QueryRecord]]:
+    """Attempts of one statement, together, in order of the first attempt's time."""
+    chains: list[list[QueryRecord]] = []
+    open_chains: dict[tuple[str, str, str | None, str | None], list[QueryRecord]] = {}
+    for record in records:
+        key = (record.user, record.sql, record.catalog, record.schema)
+        chain = open_chains.get(key)
+        if chain and _retries(record, chain[-1]):
+            chain.append(record)
+        else:
+            open_chains[key] = [record]
+            chains.append(open_chains[key])
+    return chains
+
+
+def _retries(record: QueryRecord, before: QueryRecord) -> bool:
+    retriable = before.error_code in SIZE_ERROR_CODES or before.error_type in RETRIED_ERROR_TYPES
+    return retriable and timedelta(0) <= record.create_time - before.end_time <= RETRY_WINDOW
+
+
+def _example(attempts: Sequence[QueryRecord], rule: LabelRule) -> Example | None:
+    """The first attempt's request with the last attempt's numbers; None where they say nothing of size."""
+    last = attempts[-1]
+    weight = rule.weight(
+        cpu_seconds=last.cpu_seconds,
+        peak_memory_bytes=last.peak_memory_bytes,
+        failed=last.failed,
+        error_code=last.error_code,
+    )
+    if weight is None:
+        return None
+    request = attempts[0].request()
+    return Example(
+        request=request,
+        statement=read_statement(request.sql),
+        weight=weight,
+        cpu_seconds=last.cpu_seconds,
+        peak_memory_bytes=last.peak_memory_bytes,
+        ended_at=max(attempt.end_time for attempt in attempts),
+    )
+
+
+def _check_classes(name: str, examples: Sequence[Example]) -> None:
+    heavy = sum(example.heavy for example in examples)
+    if not 0 < heavy < len(examples):
+        raise TrainingError(
+            f"{name} block has {len(examples)} read statements, {heavy} of them heavy: expected both light and heavy "
+            "ones; give a longer log or other limits (--cpu-seconds, --memory-bytes)"
+        )

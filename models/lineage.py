@@ -1,0 +1,70 @@
+"""What a training run leaves in MLflow: parameters, metrics, and the data sets it came from."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+
+from mlflow.entities import Dataset, DatasetInput, InputTag
+
+from models.candidate import Candidate, Examination
+from models.dataset import Example, digest
+from models.evaluate import Figures
+from models.tracking import Tracking
+
+
+def log_candidate(tracking: Tracking, run_id: str, candidate: Candidate, examination: Examination) -> None:
+    """Parameters of the making and figures of the holdout, `model_`, `routed_` and `heuristic_` apart."""
+    trained, labelled = candidate.trained, candidate.labelled
+    tracking.log_params(
+        run_id,
+        {
+            **candidate.model.bundle.label_rule.as_json(),
+            "terms_fitted": trained.terms_fitted,
+            "columns": len(trained.vocabulary.columns),
+            "rounds": trained.rounds,
+            "records": labelled.records,
+            "excluded": labelled.excluded,
+            "merged": labelled.merged,
+            "dropped": labelled.dropped,
+        },
+    )
+    report = examination.report
+    sides = {"model": report.model, "routed": report.routed, "heuristic": report.heuristic, "champion": report.champion}
+    metrics = {name: value for side, figures in sides.items() if figures for name, value in _metrics(side, figures)}
+    threshold = {"threshold": candidate.model.threshold, "onnx_largest_difference": candidate.parity.largest_difference}
+    known = {name: value for name, value in (metrics | threshold).items() if not math.isnan(value)}
+    tracking.log_metrics(run_id, known)
+
+
+def log_lineage(tracking: Tracking, run_id: str, candidate: Candidate, *, source: str) -> None:
+    """One data set per block of time, with its digest and size, as inputs of the run."""
+    split = candidate.split
+    blocks = {"training": split.train, "calibration": split.calibration, "holdout": split.holdout}
+    tracking.log_datasets(run_id, [_input(name, block, source) for name, block in blocks.items()])
+
+
+def _metrics(side: str, figures: Figures) -> Iterator[tuple[str, float]]:
+    for name, share in (("fnr", figures.false_negative_rate), ("fpr", figures.false_positive_rate)):
+        yield f"{side}_{name}", share.value
+        yield f"{side}_{name}_low", share.low
+        yield f"{side}_{name}_high", share.high
+    yield f"{side}_unit_fnr", figures.unit_false_negative_rate.value
+    yield f"{side}_light_share", figures.light_share
+    yield f"{side}_cpu_weighted_fnr", figures.cpu_weighted_false_negative_rate
+    yield f"{side}_cost_cpu_seconds", figures.cost
+    if figures.roc_auc is not None and figures.average_precision is not None:
+        yield f"{side}_roc_auc", figures.roc_auc
+        yield f"{side}_average_precision", figures.average_precision
+
+
+def _input(name: str, block: Sequence[Example], source: str) -> DatasetInput:
+    heavy = sum(example.heavy for example in block)
+    span = [block[0].request.submitted_utc.isoformat(), block[-1].request.submitted_utc.isoformat()]
+    dataset = Dataset(
+        name=f"query-log-{name}",
+        digest=digest(block),
+        source_type="query_log",
+        source=json.dumps({"uri": source}),
+        profile=json.dumps({"rows": len(block), "heavy": heavy, "from": span[0], "to": span[1]}),
+    )
+    return DatasetInput(dataset=dataset, tags=[InputTag("mlflow.data.context", name)])

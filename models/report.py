@@ -1,0 +1,77 @@
+"""What a training run says to the person who started it."""
+
+import math
+from collections.abc import Iterator
+
+from models.calibrate import FrontierPoint
+from models.candidate import Candidate, Examination
+from models.dataset import Split
+from models.evaluate import EvaluationReport, Figures
+from models.gate import GateVerdict
+
+
+def training_report(candidate: Candidate, examination: Examination, *, version: int | None) -> str:
+    """Data, frontier, certificate, figures beside the rivals' on the same rows, and the verdict; plain text."""
+    labelled, trained = candidate.labelled, candidate.trained
+    reads = labelled.reads
+    heavy = sum(example.heavy for example in reads)
+    lines = [
+        f"{labelled.records} records: {labelled.excluded} in excluded windows, {labelled.merged} retries merged, "
+        f"{labelled.dropped} failures that say nothing of size; {len(reads)} reads, {heavy / len(reads):.1%} heavy",
+        *_blocks(candidate.split),
+        f"{trained.rounds} trees, {len(trained.vocabulary.columns)} of {trained.terms_fitted} terms and the context "
+        f"names in use; ONNX equals XGBoost on {candidate.parity.rows} rows "
+        f"(0 decisions differ, scores by at most {candidate.parity.largest_difference:.0e})",
+        "",
+        "bound  misses allowed  threshold  FPR    light share   (calibration block)",
+        *(_frontier_line(point) for point in candidate.calibration.frontier),
+        f"certificate: {candidate.calibration.summary()}",
+        "",
+        *evaluation_lines(examination.report),
+        "",
+        *verdict_lines(examination.verdict),
+        "nothing registered (dry run)" if version is None else f"registered as version {version}",
+    ]
+    return "\n".join(lines)
+
+
+def evaluation_lines(report: EvaluationReport) -> list[str]:
+    """A table of the holdout, one row per way of deciding, and whether the holdout refutes the certificate."""
+    rivals = {
+        "routed": report.routed,
+        "model only": report.model,
+        "heuristic": report.heuristic,
+        "champion": report.champion,
+    }
+    found = "refutes" if report.refuted else "does not refute"
+    return [
+        "holdout      rows  heavy  FNR, rows               FNR, template-days      FPR, rows               light  cost",
+        *(_figures_line(name, figures) for name, figures in rivals.items() if figures),
+        f"the holdout {found} the certificate; 95% intervals over templates; cost in CPU seconds lost",
+    ]
+
+
+def verdict_lines(verdict: GateVerdict) -> list[str]:
+    """Passed, or every reason against."""
+    return ["gate: passed"] if verdict.passed else ["gate: failed", *(f"  {reason}" for reason in verdict.reasons)]
+
+
+def _blocks(split: Split) -> Iterator[str]:
+    for name, block in (("train", split.train), ("calibration", split.calibration), ("holdout", split.holdout)):
+        first, last = block[0].request.submitted_utc, block[-1].request.submitted_utc
+        heavy = sum(example.heavy for example in block)
+        yield f"  {name:<12}{len(block):>6} reads, {heavy:>5} heavy, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
+
+
+def _frontier_line(point: FrontierPoint) -> str:
+    bound = f"{point.bound:>5.0%}  "
+    if point.threshold is None or point.false_positive_rate is None or point.light_share is None:
+        return f"{bound}not supported: too few heavy template-schema-days"
+    rates = f"{point.false_positive_rate:<7.1%}{point.light_share:.1%}"
+    return f"{bound}{point.misses_allowed:<16}{point.threshold:<11.4f}{rates}"
+
+
+def _figures_line(name: str, figures: Figures) -> str:
+    shares = (figures.false_negative_rate, figures.unit_false_negative_rate, figures.false_positive_rate)
+    told = "".join(f"{share!s:<24}" if not math.isnan(share.value) else f"{'-':<24}" for share in shares)
+    return f"{name:<11}{figures.rows:>6}{figures.heavy:>7}  {told}{figures.light_share:<7.1%}{figures.cost:.1f}"

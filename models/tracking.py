@@ -1,0 +1,164 @@
+"""The way to MLflow: one client with bounded waits, failures as `RegistryError`, and the runs that training logs."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from mlflow import MlflowClient
+from mlflow.entities import DatasetInput
+from mlflow.environment_variables import (
+    MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR,
+    MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR,
+    MLFLOW_HTTP_REQUEST_MAX_RETRIES,
+    MLFLOW_HTTP_REQUEST_TIMEOUT,
+    MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT,
+)
+from mlflow.exceptions import MlflowException
+from requests import RequestException
+from sqlalchemy.exc import SQLAlchemyError
+
+from smart_routing.errors import RegistryError, SettingsError
+from smart_routing.settings import RegistrySettings
+
+RETRIES: Final = 2
+BACKOFF_FACTOR: Final = 1
+SQLITE: Final = "sqlite:///"
+SCHEMES: Final = ("http://", "https://", SQLITE, "postgresql")
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """An MLflow address, spoken to by one client."""
+
+    client: MlflowClient
+    uri: str
+    experiment: str
+
+    @classmethod
+    def connect(cls, settings: RegistrySettings) -> Self:
+        """A client of `settings.uri`; raises `SettingsError` for an address of no known kind, else `RegistryError`.
+
+        Nothing is asked of a server yet.
+        """
+        if not settings.uri.startswith(SCHEMES):
+            expected = "http(s)://, sqlite:/// or postgresql://"
+            raise SettingsError(
+                f"{settings.variable('uri')} is {_without_secrets(settings.uri)!r}: expected {expected}"
+            )
+        _configure(settings.timeout_seconds)
+        with answering(settings.uri):
+            _make_sqlite_folder(settings.uri)
+            client = MlflowClient(settings.uri, settings.uri)
+        return cls(client, settings.uri, settings.experiment)
+
+    @contextmanager
+    def run(self, name: str) -> Iterator[str]:
+        """A run for the length of the block, by its id: FINISHED after it, FAILED if it raised."""
+        run_id = self._start(name)
+        try:
+            yield run_id
+        except BaseException:
+            self.fail(run_id)
+            raise
+        with answering(self.uri):
+            self.client.set_terminated(run_id, "FINISHED")
+
+    def fail(self, run_id: str) -> None:
+        """Mark a run FAILED; silent if even that fails, because the first failure is the one to tell."""
+        with suppress(RegistryError), answering(self.uri):
+            self.client.set_terminated(run_id, "FAILED")
+
+    def log_params(self, run_id: str, params: Mapping[str, object]) -> None:
+        with answering(self.uri):
+            for name, value in params.items():
+                self.client.log_param(run_id, name, value)
+
+    def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
+        with answering(self.uri):
+            for name, value in metrics.items():
+                self.client.log_metric(run_id, name, value)
+
+    def log_datasets(self, run_id: str, datasets: Sequence[DatasetInput]) -> None:
+        with answering(self.uri):
+            self.client.log_inputs(run_id, datasets=list(datasets))
+
+    def log_folder(self, run_id: str, folder: Path, *, to: str) -> None:
+        """Store the files of a folder among the run's artifacts, below `to`."""
+        with answering(self.uri):
+            self.client.log_artifacts(run_id, str(folder), to)
+
+    def artifact_uri(self, run_id: str) -> str:
+        """Where the run's artifacts are kept, without a slash at the end."""
+        with answering(self.uri):
+            return str(self.client.get_run(run_id).info.artifact_uri).rstrip("/")
+
+    def log_file(self, run_id: str, file: Path, *, to: str | None = None) -> None:
+        with answering(self.uri):
+            self.client.log_artifact(run_id, str(file), to)
+
+    def _start(self, name: str) -> str:
+        with answering(self.uri):
+            found = self.client.get_experiment_by_name(self.experiment)
+            experiment: str = found.experiment_id if found else self._create_experiment()
+            run_id: str = self.client.create_run(experiment, run_name=name).info.run_id
+            return run_id
+
+    def _create_experiment(self) -> str:
+        folder = _sqlite_folder(self.uri)
+        artifacts = (folder / "artifacts").resolve().as_uri() if folder else None
+        experiment: str = self.client.create_experiment(self.experiment, artifact_location=artifacts)
+        return experiment
+
+
+def _configure(timeout_seconds: int) -> None:
+    """Bounded waits (by default MLflow retries for minutes) and no chatter; what the user has set stays.
+
+    MLflow reads these from the process environment and from nowhere else.
+    """
+    wanted = {
+        MLFLOW_HTTP_REQUEST_MAX_RETRIES: RETRIES,
+        MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR: BACKOFF_FACTOR,
+        MLFLOW_HTTP_REQUEST_TIMEOUT: timeout_seconds,
+        MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR: False,
+        MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT: True,
+    }
+    for variable, value in wanted.items():
+        os.environ.setdefault(variable.name, str(value).lower())
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+
+
+@contextmanager
+def answering(uri: str) -> Iterator[None]:
+    """Turns whatever MLflow raises in the block into a one-line `RegistryError` that names the address."""
+    try:
+        yield
+    except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
+        raise RegistryError(f"registry {_without_secrets(uri)} {_complaint(error)}") from error
+
+
+def _complaint(error: Exception) -> str:
+    text = str(error).replace("\n", " ")
+    if "Max retries exceeded" in text or "Connection" in type(error).__name__:
+        return "cannot be reached: expected an MLflow server there"
+    return f"refuses: {text[:300]}"
+
+
+def _without_secrets(uri: str) -> str:
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.netloc else uri
+
+
+def _sqlite_folder(uri: str) -> Path | None:
+    """The folder of the database file; artifacts are kept beside it."""
+    return Path(uri.removeprefix(SQLITE)).parent if uri.startswith(SQLITE) else None
+
+
+def _make_sqlite_folder(uri: str) -> None:
+    folder = _sqlite_folder(uri)
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)

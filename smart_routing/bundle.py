@@ -1,0 +1,167 @@
+"""A model version on disk: the files of a bundle, the manifest that vouches for them, and the way to read both."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, Self
+
+from smart_routing.errors import BundleError
+from smart_routing.features.schema import DENSE_NAMES, SCHEMA_HASH
+from smart_routing.features.vocabulary import Vocabulary
+from smart_routing.labels import LabelRule
+
+MANIFEST: Final = "manifest.json"
+MODEL: Final = "model.onnx"
+BOOSTER: Final = "booster.ubj"
+VOCABULARY: Final = "vocabulary.json"
+THRESHOLD: Final = "threshold.json"
+FEATURE_SCHEMA: Final = "feature_schema.json"
+LABEL: Final = "label.json"
+GOLDEN: Final = "golden.jsonl"
+CONTENT: Final = (MODEL, BOOSTER, VOCABULARY, THRESHOLD, FEATURE_SCHEMA, LABEL, GOLDEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A bound on the share of heavy statements sent to the small cluster, and what it rests on.
+
+    With probability `confidence` over the calibration block, the false negative rate is at most `bound`; `heavies`
+    calibration units (template x schema x day) carry it, of which `misses_allowed` may score below the threshold.
+    """
+
+    bound: float
+    confidence: float
+    heavies: int
+    misses_allowed: int
+
+    def __str__(self) -> str:
+        return (
+            f"FNR <= {self.bound:.0%} at {self.confidence:.0%} confidence, from {self.heavies} heavy "
+            f"template-schema-days of which {self.misses_allowed} may be missed"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Threshold:
+    """Heavy at or above `value`; `certificate` is None where the data support no bound (then all go heavy: value 0)."""
+
+    value: float
+    certificate: Certificate | None
+
+    def to_bytes(self) -> bytes:
+        return _json(asdict(self))
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        document = json.loads(content)
+        certificate = document["certificate"]
+        return cls(value=float(document["value"]), certificate=Certificate(**certificate) if certificate else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenRow:
+    """A request and the score that every loader of the bundle must reproduce. Literals and names in it are neutral."""
+
+    sql: str
+    catalog: str
+    schema: str
+    submitted_at: str
+    score: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """The verified content of one version; immutable, byte for byte what training wrote."""
+
+    manifest_sha256: str
+    model: bytes
+    vocabulary: Vocabulary
+    threshold: Threshold
+    label_rule: LabelRule
+    golden: tuple[GoldenRow, ...]
+
+
+def feature_schema_bytes() -> bytes:
+    """This code's feature schema as a bundle records it."""
+    return _json({"hash": SCHEMA_HASH, "dense": DENSE_NAMES})
+
+
+def golden_bytes(rows: tuple[GoldenRow, ...]) -> bytes:
+    return b"".join(_json(asdict(row)) + b"\n" for row in rows)
+
+
+def write_bundle(folder: Path, content: Mapping[str, bytes]) -> str:
+    """Write the files of `CONTENT` and their manifest into an empty folder; returns the manifest's sha256.
+
+    Nothing written depends on clock or machine, so equal content gives equal bytes.
+    """
+    if set(content) != set(CONTENT):
+        raise BundleError(f"bundle files are {sorted(content)}: expected {sorted(CONTENT)}")
+    folder.mkdir(parents=True)
+    for name, data in content.items():
+        (folder / name).write_bytes(data)
+    manifest = _json({"files": {name: _digest(content[name]) for name in CONTENT}})
+    (folder / MANIFEST).write_bytes(manifest)
+    return _digest(manifest)
+
+
+def read_bundle(folder: Path, *, manifest_sha256: str | None = None) -> Bundle:
+    """Read and verify a bundle; any missing, altered or foreign file is a `BundleError` that names it.
+
+    `manifest_sha256` is what the registry's tag (or `manifest.sha256` beside a path source) says of the manifest.
+    """
+    manifest = _read(folder, MANIFEST)
+    found = _digest(manifest)
+    if manifest_sha256 is not None and found != manifest_sha256:
+        raise BundleError(f"{MANIFEST} has sha256 {found}: expected {manifest_sha256}")
+    content = _verified(folder, manifest)
+    _check_schema(content[FEATURE_SCHEMA])
+    try:
+        return Bundle(
+            manifest_sha256=found,
+            model=content[MODEL],
+            vocabulary=Vocabulary.from_bytes(content[VOCABULARY]),
+            threshold=Threshold.from_bytes(content[THRESHOLD]),
+            label_rule=LabelRule.from_json(json.loads(content[LABEL])),
+            golden=tuple(GoldenRow(**json.loads(line)) for line in content[GOLDEN].splitlines()),
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"bundle in {folder.name} cannot be read: {error!r}") from error
+
+
+def _verified(folder: Path, manifest: bytes) -> dict[str, bytes]:
+    """Every content file, its digest compared with the manifest's."""
+    try:
+        expected: dict[str, str] = json.loads(manifest)["files"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{MANIFEST} cannot be read: {error!r}") from error
+    if not isinstance(expected, dict) or set(expected) != set(CONTENT):
+        raise BundleError(f"{MANIFEST} does not list exactly {', '.join(CONTENT)}")
+    content = {name: _read(folder, name) for name in CONTENT}
+    for name, data in content.items():
+        if _digest(data) != expected[name]:
+            raise BundleError(f"{name} has sha256 {_digest(data)}: the manifest says {expected[name]}")
+    return content
+
+
+def _check_schema(content: bytes) -> None:
+    found = json.loads(content).get("hash")
+    if found != SCHEMA_HASH:
+        raise BundleError(f"feature schema of the bundle is {found}: this code has {SCHEMA_HASH}")
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise BundleError(f"bundle file {name} cannot be read: {error.strerror}") from error
+
+
+def _digest(data: bytes) -> str:
+    return sha256(data).hexdigest()
+
+
+def _json(document: Any) -> bytes:
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()

@@ -1,0 +1,65 @@
+"""Every error this project raises on purpose, in one tree.
+
+SmartRoutingError                    500, exit code 1
+├── InputError                       400, exit code 2: the user gave something that cannot be used
+│   ├── QueryLogError                a query log is missing, empty, unreadable or mostly rejected
+│   ├── SettingsError                a setting is unknown, missing or out of range
+│   └── RequestError                 a body on the data port is not the contract
+│       └── RequestTooLargeError     413: a body on the data port is over its limit
+├── BundleError                      a model bundle is incomplete, altered or does not pass its golden rows
+├── UnknownModelVersionError         404: a pinned or named version does not exist
+├── RegistryError                    the model registry is unreachable or refuses
+└── TrainingError                    a model cannot be made from this data, or does not survive its checks
+"""
+
+from http import HTTPStatus
+
+
+class SmartRoutingError(Exception):
+    """Root of the tree; `status` is the HTTP answer and `exit_code` what a command line ends with."""
+
+    status: HTTPStatus = HTTPStatus.INTERNAL_SERVER_ERROR
+    exit_code: int = 1
+
+
+class InputError(SmartRoutingError):
+    """What the user gave cannot be used; the message names it and what was expected."""
+
+    status = HTTPStatus.BAD_REQUEST
+    exit_code = 2
+
+
+class QueryLogError(InputError):
+    """A query log is missing, empty, unreadable or mostly rejected."""
+
+
+class SettingsError(InputError):
+    """A setting is unknown, missing or out of range."""
+
+
+class RequestError(InputError):
+    """A body on the data port is not what the contract says."""
+
+
+class RequestTooLargeError(RequestError):
+    """A body on the data port is over its limit."""
+
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class BundleError(SmartRoutingError):
+    """A model bundle is incomplete, altered, or does not reproduce its golden rows."""
+
+
+class UnknownModelVersionError(InputError):
+    """A model version or alias that the registry or this process does not have."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
+class RegistryError(SmartRoutingError):
+    """The model registry cannot be reached or refuses."""
+
+
+class TrainingError(InputError):
+    """No model can be made from this data, or the model made does not survive its checks."""

@@ -1,0 +1,1 @@
+"""What a statement looks like to a model; `vector.featurize` is the only way in."""

@@ -1,0 +1,61 @@
+"""Features of who asks, where and when, and of the tables that the statement names."""
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Final
+
+from smart_routing.features.sql import Tree
+from smart_routing.request import Request
+
+BUCKETS: Final = 2**20
+"""Names are hashed to this many buckets: a bundle holds no user's name, and two names seldom meet."""
+
+CONTEXT_FIELDS: Final = ("user", "source", "catalog", "schema", "table")
+
+
+def bucket(field: str, name: str) -> str:
+    """The bucket of a name, as it stands in a vocabulary: `user#0a1b2`."""
+    digest = blake2b(f"{field}={name}".encode(), digest_size=8).digest()
+    return f"{field}#{int.from_bytes(digest, 'big') % BUCKETS:05x}"
+
+
+def context_buckets(request: Request, tree: Tree | None) -> tuple[str, ...]:
+    """Buckets of the user, source, catalog, schema and every table; an absent name has a bucket of its own.
+
+    A table's name is completed with the session's catalog and schema, as Trino would.
+    """
+    catalog, schema = request.catalog or "", request.schema or ""
+    named = (
+        bucket("user", request.user),
+        bucket("source", request.source or ""),
+        bucket("catalog", catalog),
+        bucket("schema", f"{catalog}.{schema}"),
+    )
+    return named + tuple(bucket("table", name) for name in table_names(request, tree))
+
+
+def table_names(request: Request, tree: Tree | None) -> tuple[str, ...]:
+    """Full names, lower-cased and sorted, of the tables that the parse found."""
+    if tree is None:
+        return ()
+    full = {
+        f"{table.catalog or request.catalog or ''}.{table.db or request.schema or ''}.{table.name}".lower()
+        for table in tree.tables
+    }
+    return tuple(sorted(full))
+
+
+TimeFeature = Callable[[Request], float]
+
+
+def hour_of_day(request: Request) -> float:
+    """0 to 23, UTC."""
+    return float(request.submitted_utc.hour)
+
+
+def day_of_week(request: Request) -> float:
+    """0 (Monday) to 6, UTC."""
+    return float(request.submitted_utc.weekday())
+
+
+TIME_FEATURES: Final[tuple[TimeFeature, ...]] = (hour_of_day, day_of_week)

@@ -1,0 +1,186 @@
+"""Reading a statement: what may be parsed at all, what the parse gave, and what kind of statement it is."""
+
+import logging
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sqlglot import Token, TokenType, exp
+from sqlglot.dialects.trino import Trino
+from sqlglot.errors import SqlglotError
+
+from smart_routing.features.text import Text, normalise, rough_tokens, tokenize
+
+logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it logs the statement's text when it falls back to a Command
+
+
+class ParseStatus(StrEnum):
+    """How far reading got; a feature, coded by `PARSE_STATUS_CODES`."""
+
+    PARSED = "parsed"
+    REJECTED = "rejected"
+    TOO_LONG = "too_long"
+    TOO_DEEP = "too_deep"
+    TOO_MANY_TOKENS = "too_many_tokens"
+
+
+PARSE_STATUS_CODES: Final = {status: float(code) for code, status in enumerate(ParseStatus)}
+
+
+class StatementKind(StrEnum):
+    """What the policy chain must know of a statement."""
+
+    QUERY = "query"
+    METADATA = "metadata"
+    WRITE = "write"
+    TRANSACTION = "transaction"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParseLimits:
+    """Caps checked before the parser starts; over any of them a statement keeps its text features only.
+
+    `type_depth` bounds nested type constructors: `row(row(row(...` takes sqlglot 30.30 twice as long a level.
+    """
+
+    bytes: int = 64 * 1024
+    depth: int = 300
+    tokens: int = 20_000
+    type_depth: int = 8
+
+
+DEFAULT_LIMITS: Final = ParseLimits()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A statement read once; the router and `featurize` look at the same one.
+
+    Of EXPLAIN ANALYZE and EXECUTE IMMEDIATE, `text` and `tree` are the inner statement's.
+    """
+
+    kind: StatementKind
+    text: Text
+    parse_status: ParseStatus
+    tree: exp.Expr | None
+
+
+def read_statement(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Statement:
+    """Read `sql` within `limits`; never raises."""
+    inner = _unwrap(sql)
+    if len(inner) > limits.bytes or len(inner.encode()) > limits.bytes:
+        text = Text(inner, rough_tokens(inner[: limits.bytes]))
+        return _statement(sql, text, ParseStatus.TOO_LONG)
+    tokens = tokenize(inner)
+    if tokens is None:
+        return _statement(sql, Text(inner, rough_tokens(inner)), ParseStatus.REJECTED)
+    text = Text(inner, normalise(tokens))
+    if len(tokens) > limits.tokens:
+        return _statement(sql, text, ParseStatus.TOO_MANY_TOKENS)
+    if _nests_deeper(tokens, limits):
+        return _statement(sql, text, ParseStatus.TOO_DEEP)
+    tree = _parse(inner, tokens)
+    return _statement(sql, text, ParseStatus.REJECTED if tree is None else ParseStatus.PARSED, tree)
+
+
+def _statement(sql: str, text: Text, status: ParseStatus, tree: exp.Expr | None = None) -> Statement:
+    return Statement(kind=statement_kind(sql), text=text, parse_status=status, tree=tree)
+
+
+def _parse(sql: str, tokens: list[Token]) -> exp.Expr | None:
+    """The tree of a single statement; None where sqlglot rejects it, finds several, or runs out of stack."""
+    try:
+        trees = Trino().parser().parse(tokens, sql)
+    except (SqlglotError, RecursionError, ValueError):
+        return None
+    return trees[0] if len(trees) == 1 and not isinstance(trees[0], exp.Command) else None
+
+
+def _nests_deeper(tokens: list[Token], limits: ParseLimits) -> bool:
+    """Whether brackets, or brackets that follow a type's name, nest past the limits."""
+    opened: list[bool] = []
+    types = 0
+    before: TokenType | None = None
+    for token in tokens:
+        kind = token.token_type
+        if kind in _OPENING:
+            opened.append(before in _TYPES)
+            types += opened[-1]
+            if len(opened) > limits.depth or types > limits.type_depth:
+                return True
+        elif kind in _CLOSING and opened:
+            types -= opened.pop()
+        before = kind
+    return False
+
+
+_OPENING: Final = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING: Final = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+_TYPES: Final = frozenset(Trino.parser_class.TYPE_TOKENS)
+
+_BLANK: Final = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
+_LEADING: Final = re.compile(rf"(?:{_BLANK}\()*{_BLANK}", re.DOTALL)
+_WORD: Final = re.compile(rf"([a-z_]+){_BLANK}", re.DOTALL | re.IGNORECASE)
+_LITERAL: Final = re.compile(r"'((?:[^']|'')*)'", re.DOTALL)
+
+_METADATA: Final = frozenset({"show", "describe", "desc", "explain", "use", "set", "reset", "prepare", "deallocate"})
+_WRITE: Final = frozenset(
+    {
+        "insert", "update", "delete", "merge", "truncate", "create", "alter", "drop", "grant", "revoke", "deny",
+        "refresh", "analyze", "call", "comment",
+    }
+)  # fmt: skip
+_TRANSACTION: Final = frozenset({"start", "commit", "rollback"})
+_QUERY: Final = frozenset({"select", "with", "values", "table"})
+
+
+def statement_kind(sql: str) -> StatementKind:
+    """The kind by the first keyword; EXPLAIN ANALYZE and EXECUTE IMMEDIATE have the kind of the inner statement.
+
+    Trino's grammar gives every statement away by its first keyword, and the trace of a parse would add nothing to it.
+    EXECUTE of a name is unknown: what it runs is elsewhere.
+    """
+    word = _words(_unwrap(sql), most=1)[0]
+    if word in _QUERY:
+        return StatementKind.QUERY
+    if word in _METADATA:
+        return StatementKind.METADATA
+    if word in _WRITE:
+        return StatementKind.WRITE
+    return StatementKind.TRANSACTION if word in _TRANSACTION else StatementKind.UNKNOWN
+
+
+def _unwrap(sql: str) -> str:
+    """The inner statement of EXPLAIN ANALYZE [VERBOSE] and of EXECUTE IMMEDIATE, else `sql` itself."""
+    first, second, third = _words(sql, most=3)
+    if first == "explain" and second == "analyze":
+        return sql[_end_of_words(sql, 3 if third == "verbose" else 2) :]
+    if first == "execute" and second == "immediate":
+        literal = _LITERAL.match(sql, _end_of_words(sql, 2))
+        return literal.group(1).replace("''", "'") if literal else sql
+    return sql
+
+
+def _words(sql: str, *, most: int) -> list[str]:
+    """The first keywords, lower-cased, brackets and comments before them passed over; "" where there are fewer."""
+    words: list[str] = []
+    position = _start(sql)
+    while len(words) < most and (found := _WORD.match(sql, position)):
+        words.append(found.group(1).lower())
+        position = found.end()
+    return words + [""] * (most - len(words))
+
+
+def _end_of_words(sql: str, count: int) -> int:
+    position = _start(sql)
+    for _ in range(count):
+        found = _WORD.match(sql, position)
+        position = found.end() if found else position
+    return position
+
+
+def _start(sql: str) -> int:
+    leading = _LEADING.match(sql)
+    return leading.end() if leading else 0

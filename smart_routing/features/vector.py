@@ -1,0 +1,61 @@
+"""`featurize`: a request becomes the vector that every model sees. Training, monitoring and serving all call it."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_routing.features.context import CONTEXT_FIELDS, TIME_FEATURES, context_buckets
+from smart_routing.features.schema import DENSE_NAMES
+from smart_routing.features.sql import TREE_FEATURES, Tree, walk
+from smart_routing.features.statement import PARSE_STATUS_CODES, Statement, read_statement
+from smart_routing.features.text import TEXT_FEATURES
+from smart_routing.features.vocabulary import Vocabulary
+from smart_routing.request import Request
+
+_NO_TREE: Final = [float("nan")] * len(TREE_FEATURES)
+
+
+def featurize(request: Request, *, vocabulary: Vocabulary, statement: Statement | None = None) -> NDArray[np.float32]:
+    """The vector of one request, shape (len(DENSE_NAMES) + len(vocabulary.columns),).
+
+    Dense features first, then the vocabulary's columns. NaN means absent: tree features where the parse failed, and
+    every term or name that the statement does not have. `statement` saves a second read where the caller has one.
+    """
+    statement = statement or read_statement(request.sql)
+    tree = walk(statement.tree) if statement.tree is not None else None
+    buckets = context_buckets(request, tree)
+    vector = np.full(vector_length(vocabulary), np.nan, dtype=np.float32)
+    vector[: len(DENSE_NAMES)] = [*_dense(request, statement, tree), *_shares(buckets, vocabulary)]
+    for place, value in (vocabulary.names(buckets) | vocabulary.tfidf(statement.text.tokens)).items():
+        vector[len(DENSE_NAMES) + place] = value
+    return vector
+
+
+def vector_length(vocabulary: Vocabulary) -> int:
+    return len(DENSE_NAMES) + len(vocabulary.columns)
+
+
+def column_names(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Names of the vector's places, in order."""
+    return DENSE_NAMES + vocabulary.columns
+
+
+def _dense(request: Request, statement: Statement, tree: Tree | None) -> list[float]:
+    return [
+        *(feature(statement.text) for feature in TEXT_FEATURES),
+        PARSE_STATUS_CODES[statement.parse_status],
+        *([feature(tree) for feature in TREE_FEATURES] if tree else _NO_TREE),
+        *(feature(request) for feature in TIME_FEATURES),
+    ]
+
+
+def _shares(buckets: Iterable[str], vocabulary: Vocabulary) -> list[float]:
+    """The share of each context field; of several tables that of the rarest, NaN where no table is named."""
+    smallest = dict.fromkeys(CONTEXT_FIELDS, float("nan"))
+    for name in buckets:
+        field = name.partition("#")[0]
+        share = vocabulary.share.get(name, 0.0)
+        smallest[field] = min(share, smallest[field]) if smallest[field] == smallest[field] else share
+    return [smallest[field] for field in CONTEXT_FIELDS]

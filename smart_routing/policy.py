@@ -1,0 +1,162 @@
+"""`Policy`: what operators have ordered, read from one small JSON file that may change while the router runs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+
+from smart_routing.errors import SettingsError
+from smart_routing.known_heavy import NOTHING_KNOWN, KnownHeavy
+from smart_routing.labels import QueryWeight
+from smart_routing.request import Request
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+
+
+class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Request fields and the values they must have, exactly; at least one is named."""
+
+    user: str | None = None
+    source: str | None = None
+    catalog: str | None = None
+    schema: str | None = None
+
+    def __post_init__(self) -> None:
+        if all(getattr(self, field) is None for field in self.__struct_fields__):
+            raise ValueError(f"a match names no field: expected one or more of {', '.join(self.__struct_fields__)}")
+
+    def meets(self, request: Request) -> bool:
+        return (
+            (self.user is None or self.user == request.user)
+            and (self.source is None or self.source == request.source)
+            and (self.catalog is None or self.catalog == request.catalog)
+            and (self.schema is None or self.schema == request.schema)
+        )
+
+
+class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Statements that match are given this weight, whatever the model would say; `note` tells who wanted it and why."""
+
+    match: Match
+    decision: QueryWeight
+    expires_at: Instant | None = None
+    note: str = ""
+
+
+class KnownHeavyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One template that is heavy until further notice."""
+
+    template: Fingerprint
+    expires_at: Instant | None = None
+    note: str = ""
+
+
+class PolicyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The file as it stands on disk."""
+
+    revision: Annotated[int, msgspec.Meta(ge=1)]
+    overrides: tuple[Override, ...] = ()
+    known_heavy: tuple[KnownHeavyEntry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """The part of a policy file that is in force, until `valid_until`, when its next entry expires.
+
+    `revision` is `<number in the file>-<6 hex>`: two policies of one revision decide alike.
+    """
+
+    revision: str
+    overrides: tuple[Override, ...]
+    known_heavy: KnownHeavy
+    valid_until: datetime | None = None
+
+    def override_for(self, request: Request) -> Override | None:
+        """The first override of the file that the request meets."""
+        return next((override for override in self.overrides if override.match.meets(request)), None)
+
+
+NO_POLICY: Final = Policy(revision="0-000000", overrides=(), known_heavy=NOTHING_KNOWN)
+
+
+def parse_policy(content: bytes, *, source: str) -> PolicyDocument:
+    """Raises `SettingsError`, which names `source` and what is wrong, for anything but a policy document."""
+    try:
+        return msgspec.json.decode(content, type=PolicyDocument)
+    except msgspec.MsgspecError as error:
+        raise SettingsError(f"policy file {source} cannot be used: {error}") from error
+
+
+def policy_in_force(document: PolicyDocument, *, now: datetime) -> Policy:
+    """What of `document` has not expired at `now`."""
+    overrides = tuple(entry for entry in document.overrides if _alive(entry.expires_at, now))
+    known = tuple(entry for entry in document.known_heavy if _alive(entry.expires_at, now))
+    expiries = [*(entry.expires_at for entry in overrides), *(entry.expires_at for entry in known)]
+    digest = blake2b(msgspec.json.encode((overrides, known)), digest_size=3).hexdigest()
+    return Policy(
+        revision=f"{document.revision}-{digest}",
+        overrides=overrides,
+        known_heavy=KnownHeavy.of(entry.template for entry in known),
+        valid_until=min((end for end in expiries if end is not None), default=None),
+    )
+
+
+def _alive(expires_at: datetime | None, now: datetime) -> bool:
+    return expires_at is None or now < expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    """What `stat` tells of a file; another content has another one."""
+
+    inode: int
+    modified_ns: int
+    size: int
+
+
+class PolicyFile:
+    """Follows one policy file. A file that cannot be used leaves what was in force before."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: _Stamp | None = None
+        self._seen = False
+        self._document: PolicyDocument | None = None
+        self._policy = NO_POLICY
+
+    def poll(self, *, now: datetime) -> Policy:
+        """The policy in force at `now`; the same object as long as nothing changes.
+
+        Raises `SettingsError` once for each state of the file that cannot be used; `in_force` still goes on then.
+        """
+        stamp = self._look()
+        if stamp != self._stamp or not self._seen:
+            self._stamp, self._seen = stamp, True
+            self._document = self._read()
+            self._policy = policy_in_force(self._document, now=now)
+        return self.in_force(now=now)
+
+    def in_force(self, *, now: datetime) -> Policy:
+        """What was last read, less what has expired since."""
+        ends = self._policy.valid_until
+        if self._document is not None and ends is not None and now >= ends:
+            self._policy = policy_in_force(self._document, now=now)
+        return self._policy
+
+    def _look(self) -> _Stamp | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return _Stamp(found.st_ino, found.st_mtime_ns, found.st_size)
+
+    def _read(self) -> PolicyDocument:
+        try:
+            content = self._path.read_bytes()
+        except OSError as error:
+            raise SettingsError(f"policy file {self._path} cannot be read: {error.strerror}") from error
+        return parse_policy(content, source=str(self._path))

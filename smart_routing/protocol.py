@@ -1,0 +1,30 @@
+"""Names that other programs rely on, each once: headers, the registered model, its aliases and its tags."""
+
+from typing import Final
+
+HEADER_MODEL_VERSION: Final = "X-Model-Version"
+HEADER_DEADLINE_MS: Final = "X-Request-Deadline-Ms"
+HEADER_TRANSACTION_ID: Final = "X-Trino-Transaction-Id"
+
+REGISTERED_MODEL: Final = "query-weight-classifier"
+
+ALIAS_STAGING: Final = "staging"
+ALIAS_PRODUCTION: Final = "production"
+ALIAS_PREVIOUS: Final = "previous"
+
+TAG_FEATURE_SCHEMA: Final = "feature_schema"
+TAG_DATASET_DIGEST: Final = "dataset_digest"
+TAG_GIT_COMMIT: Final = "git_commit"
+TAG_VALIDATION_STATUS: Final = "validation_status"
+TAG_CERTIFICATE: Final = "certificate"
+TAG_LABEL_RULE: Final = "label_rule"
+TAG_MANIFEST_SHA256: Final = "manifest_sha256"
+TAG_PROMOTED_AT: Final = "promoted_at"
+TAG_PROMOTED_BY: Final = "promoted_by"
+TAG_RETIRED_AT: Final = "retired_at"
+TAG_QUARANTINED: Final = "quarantined"
+
+BUNDLE_ARTIFACT_PATH: Final = "bundle"
+"""Folder below a version's run artifacts that holds the bundle, byte for byte as it was built."""
+
+ROUTE_PATH: Final = "/v1/route"

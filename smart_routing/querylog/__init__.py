@@ -1,0 +1,1 @@
+"""The fleet's query log: Trino's query events as records, and the stores that keep them."""

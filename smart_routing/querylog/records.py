@@ -1,0 +1,76 @@
+"""`QueryRecord`: one finished statement of the query log, as Trino reported it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from smart_routing.request import Request
+
+FAILED: Final = "FAILED"
+FINISHED: Final = "FINISHED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableInput:
+    """One table that a statement read; None where Trino did not say how much."""
+
+    catalog: str
+    schema: str
+    table: str
+    physical_bytes: int | None = None
+    physical_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryRecord:
+    """What the log keeps of a QueryCompletedEvent. Times are timezone-aware UTC, numbers finite and not negative.
+
+    `cluster` is the environment that ran it; `peak_memory_bytes` is Trino's peakUserMemoryBytes. `inputs` is known
+    only after execution: it never reaches `request()`.
+    """
+
+    query_id: str
+    sql: str
+    user: str
+    state: str
+    cpu_seconds: float
+    wall_seconds: float
+    create_time: datetime
+    end_time: datetime
+    prepared_sql: str | None = None
+    source: str | None = None
+    catalog: str | None = None
+    schema: str | None = None
+    cluster: str | None = None
+    query_type: str | None = None
+    error_code: str | None = None
+    error_type: str | None = None
+    peak_memory_bytes: int = 0
+    trace_token: str | None = None
+    session_properties: dict[str, str] = field(default_factory=dict)
+    inputs: tuple[TableInput, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("create_time", "end_time"):
+            if getattr(self, name).tzinfo is None:
+                raise ValueError(f"{name} {getattr(self, name)} of {self.query_id} has no time zone")
+
+    @property
+    def failed(self) -> bool:
+        return self.state == FAILED or self.error_code is not None
+
+    def request(self) -> Request:
+        """What a router could know of it before it ran.
+
+        The event's transactionId is left out: Trino gives one to every autocommit statement, so it says nothing.
+        """
+        return Request(
+            query_id=self.query_id,
+            sql=self.sql if self.prepared_sql is None else self.prepared_sql,
+            user=self.user,
+            submitted_at=self.create_time,
+            source=self.source,
+            catalog=self.catalog,
+            schema=self.schema,
+            session_properties=dict(self.session_properties),
+        )

@@ -1,0 +1,58 @@
+"""S3 addresses, and S3's failures as query log errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from smart_routing.errors import QueryLogError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SCHEME: Final = "s3://"
+
+
+@dataclass(frozen=True, slots=True)
+class S3Address:
+    """`s3://bucket/prefix`; the prefix carries no slash at either end and may be empty."""
+
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Raises `QueryLogError` for a URL without a bucket."""
+        bucket, _, prefix = url.removeprefix(SCHEME).partition("/")
+        if not bucket:
+            raise QueryLogError(f"{url} names no bucket: expected s3://bucket/prefix")
+        return cls(bucket, prefix.strip("/"))
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.prefix}"
+
+    def key(self, name: str) -> str:
+        """The key of an object that is called `name` below the prefix."""
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+    def keys(self, s3: "S3Client") -> Iterator[str]:
+        """Keys of the object or the folder this address names, in S3's (code point) order."""
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.prefix)
+        with s3_failures(str(self)):
+            for page in pages:
+                yield from (entry["Key"] for entry in page.get("Contents", ()) if self._holds(entry["Key"]))
+
+    def _holds(self, key: str) -> bool:
+        return key == self.prefix or (key.startswith(self.key("")) and not key.endswith("/"))
+
+
+@contextmanager
+def s3_failures(url: str) -> Iterator[None]:
+    """Turns what S3 refuses, or a network that fails, into a one-line `QueryLogError`."""
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        reason = " ".join(str(error).split())
+        raise QueryLogError(f"{url} cannot be used: {reason}; expected a reachable bucket and valid keys") from error

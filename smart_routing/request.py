@@ -1,0 +1,33 @@
+"""`Request`: all that a router can know about a statement before it runs."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
+
+DEFAULT_TENANT_FIELDS: Final = ("catalog.schema", "source", "user")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One statement as it arrives. Training builds it from the log, serving from the wire; both feed `featurize`.
+
+    `submitted_at` is timezone-aware. `sql` is the statement itself: of an EXECUTE the prepared statement, where known.
+    """
+
+    query_id: str
+    sql: str
+    user: str
+    submitted_at: datetime
+    source: str | None = None
+    catalog: str | None = None
+    schema: str | None = None
+    in_transaction: bool = False
+    session_properties: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.submitted_at.tzinfo is None:
+            raise ValueError(f"submitted_at {self.submitted_at} has no time zone")
+
+    @property
+    def submitted_utc(self) -> datetime:
+        return self.submitted_at.astimezone(UTC)

@@ -1,0 +1,187 @@
+"""The policy chain: who decides a statement's weight, first match first; doubt of any kind is heavy."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smart_routing.features.statement import Statement, StatementKind, read_statement
+from smart_routing.inference import Model
+from smart_routing.labels import QueryWeight
+from smart_routing.policy import NO_POLICY, Policy
+from smart_routing.querylog.anonymize import template_fingerprint
+from smart_routing.request import Request
+
+MAX_SQL_BYTES: Final = 2**20
+
+
+class Reason(StrEnum):
+    """Why a decision is what it is; a label in metrics, replies and the decision log."""
+
+    OVERRIDE = "override"
+    TOO_LARGE = "too_large"
+    UNPARSABLE = "unparsable"
+    TRANSACTION = "transaction"
+    WRITE_STATEMENT = "write_statement"
+    METADATA_STATEMENT = "metadata_statement"
+    KNOWN_HEAVY_TEMPLATE = "known_heavy_template"
+    MODEL = "model"
+    MODEL_ERROR = "model_error"
+    DEADLINE = "deadline"
+    OVERLOADED = "overloaded"
+    NO_MODEL = "no_model"
+
+
+FALLBACKS: Final = frozenset({Reason.MODEL_ERROR, Reason.DEADLINE, Reason.OVERLOADED, Reason.NO_MODEL})
+"""Reasons that tell of the router's state rather than of the statement."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingDecision:
+    """A weight and why. Probability, threshold and vector are there only where the model decided.
+
+    `heavy_probability` and `threshold` are in [0, 1]; `template` is None where the statement was never read.
+    """
+
+    weight: QueryWeight
+    reason: Reason
+    heavy_probability: float | None = None
+    threshold: float | None = None
+    model_version: str | None = None
+    history_snapshot: str | None = None
+    policy_revision: str = NO_POLICY.revision
+    template: str | None = None
+    vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def score(self) -> float | None:
+        """The score of the returned weight: 1 - P(heavy) where that is light."""
+        if self.heavy_probability is None or self.weight == QueryWeight.HEAVY:
+            return self.heavy_probability
+        return 1.0 - self.heavy_probability
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """All that a rule may look at; the statement is read when the first rule asks for it, and once."""
+
+    request: Request
+    model: Model | None = None
+    policy: Policy = NO_POLICY
+
+    @cached_property
+    def statement(self) -> Statement:
+        return read_statement(self.request.sql)
+
+    @cached_property
+    def template(self) -> str:
+        return template_fingerprint(self.statement.text.tokens)
+
+    def decide(self, weight: QueryWeight, reason: Reason, *, template: str | None = None) -> RoutingDecision:
+        """A decision that no model took part in."""
+        return RoutingDecision(
+            weight=weight,
+            reason=reason,
+            model_version=self.model.version if self.model else None,
+            policy_revision=self.policy.revision,
+            template=template,
+        )
+
+
+Rule = Callable[[Case], RoutingDecision | None]
+
+
+def override(case: Case) -> RoutingDecision | None:
+    """What an operator ordered."""
+    found = case.policy.override_for(case.request)
+    return case.decide(found.decision, Reason.OVERRIDE) if found else None
+
+
+def too_large(case: Case) -> RoutingDecision | None:
+    """SQL of more than 1 MiB is not read at all."""
+    sql = case.request.sql
+    over = len(sql) > MAX_SQL_BYTES or (len(sql) * 4 > MAX_SQL_BYTES and len(sql.encode()) > MAX_SQL_BYTES)
+    return case.decide(QueryWeight.HEAVY, Reason.TOO_LARGE) if over else None
+
+
+def unparsable(case: Case) -> RoutingDecision | None:
+    """No text to judge: blanks, comments, or EXECUTE of a name, whose statement is elsewhere."""
+    tokens = case.statement.text.tokens
+    textless = not any(token != ";" for token in tokens)
+    elsewhere = case.statement.kind == StatementKind.UNKNOWN and tokens[:1] == ("execute",)
+    if not (textless or elsewhere):
+        return None
+    return case.decide(QueryWeight.HEAVY, Reason.UNPARSABLE, template=case.template)
+
+
+def transaction(case: Case) -> RoutingDecision | None:
+    """A transaction lives on one cluster, and nobody knows what it will hold."""
+    if not (case.request.in_transaction or case.statement.kind == StatementKind.TRANSACTION):
+        return None
+    return case.decide(QueryWeight.HEAVY, Reason.TRANSACTION, template=case.template)
+
+
+def write_statement(case: Case) -> RoutingDecision | None:
+    """Writes are heavy by policy."""
+    if case.statement.kind != StatementKind.WRITE:
+        return None
+    return case.decide(QueryWeight.HEAVY, Reason.WRITE_STATEMENT, template=case.template)
+
+
+def metadata_statement(case: Case) -> RoutingDecision | None:
+    """SHOW, DESCRIBE, plain EXPLAIN and session statements read no data."""
+    if case.statement.kind != StatementKind.METADATA:
+        return None
+    return case.decide(QueryWeight.LIGHT, Reason.METADATA_STATEMENT, template=case.template)
+
+
+def known_heavy_template(case: Case) -> RoutingDecision | None:
+    """Templates that failed for size before."""
+    if not case.policy.known_heavy.templates or case.template not in case.policy.known_heavy:
+        return None
+    return case.decide(QueryWeight.HEAVY, Reason.KNOWN_HEAVY_TEMPLATE, template=case.template)
+
+
+def no_model(case: Case) -> RoutingDecision | None:
+    """Nobody to ask."""
+    if case.model is not None:
+        return None
+    return case.decide(QueryWeight.HEAVY, Reason.NO_MODEL, template=case.template)
+
+
+def by_model(case: Case) -> RoutingDecision | None:
+    """The model's probability against its threshold; raises `ArithmeticError` for what is no probability."""
+    if case.model is None:
+        return None
+    vector = case.model.vector(case.request, case.statement)
+    probability = case.model.heavy_probability(vector)
+    if not 0.0 <= probability <= 1.0 or math.isnan(case.model.threshold):
+        raise ArithmeticError(f"P(heavy) is {probability}, threshold {case.model.threshold}: expected 0 to 1")
+    return RoutingDecision(
+        weight=case.model.weigh(probability),
+        reason=Reason.MODEL,
+        heavy_probability=probability,
+        threshold=case.model.threshold,
+        model_version=case.model.version,
+        policy_revision=case.policy.revision,
+        template=case.template,
+        vector=vector,
+    )
+
+
+POLICY_CHAIN: Final[tuple[Rule, ...]] = (
+    override,
+    too_large,
+    unparsable,
+    transaction,
+    write_statement,
+    metadata_statement,
+    known_heavy_template,
+    no_model,
+    by_model,
+)

@@ -1,0 +1,153 @@
+"""Settings, one class per component, read from SMART_ROUTING_<COMPONENT>_<NAME>; all are in docs/configuration.md."""
+
+import os
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from smart_routing.errors import SettingsError
+
+PREFIX: Final = "SMART_ROUTING_"
+OUTSIDE: Final = frozenset({"SMART_ROUTING_TEST_DATA", "SMART_ROUTING_CACHE"})
+"""Variables of the build and the tests, which no component reads."""
+
+
+class Settings(BaseSettings):
+    """Base of all components: an unknown or unusable variable is an error that names it."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def load(cls, **overrides: Any) -> Self:
+        """Settings from the environment, `overrides` first; raises `SettingsError`."""
+        _reject_unknown_variables()
+        try:
+            return cls(**overrides)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"])
+            raise SettingsError(f"{cls.variable(field)} is {first['input']!r}: {first['msg']}") from error
+
+    @classmethod
+    def variable(cls, field: str) -> str:
+        """The environment variable of a field."""
+        return f"{cls.model_config.get('env_prefix', '')}{field}".upper()
+
+
+class RegistrySettings(Settings):
+    """Where MLflow is; its own client and server read the same address."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}REGISTRY_")
+
+    uri: str = Field(
+        "sqlite:///var/mlflow.db",
+        description="MLflow tracking and registry address: http(s)://, or sqlite:/// for one machine.",
+    )
+    experiment: str = Field("query-weight", description="Experiment that training runs are logged under.")
+    timeout_seconds: int = Field(20, gt=0, description="Seconds that MLflow may take to answer one request.")
+
+
+class DeploymentSettings(Settings):
+    """How promote, rollback and reconcile keep out of each other's way."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}DEPLOYMENT_")
+
+    lock_file: Path = Field(
+        Path("var/deployment.lock"), description="Lock of the deployment where no Prefect API is configured."
+    )
+    lock_seconds: float = Field(60, gt=0, description="Seconds to wait for the deployment lock.")
+
+
+class QueryLogSettings(Settings):
+    """Where query events are kept."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}QUERY_LOG_")
+
+    store: str = Field(
+        "var/query-log", description="Store of query events: a folder, s3://bucket/prefix, or postgresql://."
+    )
+    rejects: Path = Field(
+        Path("var/rejects.jsonl"), description="File that bad lines are set aside in, with the reason."
+    )
+    max_reject_share: float = Field(0.05, ge=0, le=1, description="Share of bad lines above which reading a log fails.")
+
+
+class S3Settings(Settings):
+    """The S3 endpoint, where it is not the cloud's own; credentials come from boto3's usual places."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}S3_")
+
+    endpoint_url: str | None = Field(
+        None, description="S3 endpoint for everything at s3://; unset: the provider's own."
+    )
+
+
+class ServingSettings(Settings):
+    """The router: where it listens, which model it serves, what it may spend on a decision and what it writes down."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SERVING_")
+
+    host: str = Field("127.0.0.1", description="Address of the data port under `python -m serving`.")
+    port: int = Field(8080, ge=0, le=65535, description="Data port under `python -m serving`.")
+    workers: int = Field(1, ge=1, description="Processes under `python -m serving`.")
+    admin_host: str = Field("127.0.0.1", description="Address of the admin port; only loopback without a token file.")
+    admin_port: int = Field(
+        8081, ge=0, le=65535, description="Admin port of the first worker, each further one takes the next; 0: none."
+    )
+    admin_token_file: Path | None = Field(None, description="File with the bearer token of the admin port.")
+    source: str = Field(
+        "models:/query-weight-classifier@production",
+        description="The model: models:/name@alias, models:/name/7, s3://bucket/prefix/models/v1.2.0/, or a folder.",
+    )
+    poll_seconds: float = Field(2.0, gt=0, le=3600, description="Seconds between two looks at the source.")
+    state_dir: Path = Field(Path("var/serving"), description="Folder for bundles, the last known good one among them.")
+    small_group: str = Field("small", min_length=1, description="Routing group of light statements.")
+    large_group: str = Field("large", min_length=1, description="Routing group of heavy statements.")
+    policy_file: Path | None = Field(None, description="JSON file of overrides and known-heavy templates.")
+    policy_poll_seconds: float = Field(1.0, gt=0, description="Seconds between two looks at the policy file.")
+    cache_entries: int = Field(4096, ge=0, description="Decisions that are kept; 0: no cache.")
+    max_in_flight: int = Field(
+        256, ge=1, description="Requests that may wait for a decision; the next is heavy at once."
+    )
+    deadline_ms: float = Field(
+        400.0, gt=0, description="Milliseconds for a decision where the request names no deadline."
+    )
+    decision_log: Path | None = Field(Path("var/decision-log"), description="Folder of the decision log; empty: none.")
+    decision_log_queue: int = Field(
+        10_000, ge=1, description="Rows that may wait to be written; further ones are dropped."
+    )
+    decision_log_day_bytes: int = Field(
+        2**30, ge=1, description="Bytes a worker may write to the decision log in a day."
+    )
+    vectors: Literal["none", "sample", "all"] = Field(
+        "sample", description="Which decisions are logged with their vector."
+    )
+    vector_share: float = Field(
+        0.01, ge=0, le=1, description="Share of decisions logged with their vector under `sample`."
+    )
+    user_key_file: Path = Field(
+        Path("var/serving/user.key"), description="Key of the user hashes in the decision log; made if absent."
+    )
+
+    @field_validator("admin_token_file", "policy_file", "decision_log", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+
+ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
+    RegistrySettings,
+    DeploymentSettings,
+    QueryLogSettings,
+    S3Settings,
+    ServingSettings,
+)
+
+
+def _reject_unknown_variables() -> None:
+    known = {settings.variable(field) for settings in ALL_SETTINGS for field in settings.model_fields}
+    for name in os.environ:
+        if name.startswith(PREFIX) and name not in known | OUTSIDE:
+            raise SettingsError(f"{name} is not a setting: docs/configuration.md lists them all")

@@ -1,0 +1,65 @@
+"""Exact binomial limits, the Neyman-Pearson order statistic, and the bootstrap over templates."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta, binom
+
+
+def misses_allowed(positives: int, bound: float, confidence: float) -> int | None:
+    """The largest m with P(Binomial(positives, bound) <= m) <= 1 - confidence; None where even 0 is too many.
+
+    The Neyman-Pearson umbrella rule (Tong, Feng, Li, Science Advances 4(2), 2018, eaao1659): a threshold at the
+    (m+1)-th smallest positive score keeps the false negative rate at or below `bound` with this confidence.
+    """
+    if binom.cdf(0, positives, bound) > 1 - confidence:
+        return None
+    counts = np.arange(positives)
+    return int(np.flatnonzero(binom.cdf(counts, positives, bound) <= 1 - confidence)[-1])
+
+
+def lower_limit(events: int, trials: int, confidence: float = 0.95) -> float:
+    """One-sided Clopper-Pearson lower limit of a share; 0 without trials."""
+    return float(beta.ppf(1 - confidence, events, trials - events + 1)) if events else 0.0
+
+
+def upper_limit(events: int, trials: int, confidence: float = 0.95) -> float:
+    """One-sided Clopper-Pearson upper limit of a share; 1 without trials."""
+    return float(beta.ppf(confidence, events + 1, trials - events)) if events < trials else 1.0
+
+
+def interval(events: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Two-sided Clopper-Pearson interval of a share."""
+    side = 1 - (1 - confidence) / 2
+    return lower_limit(events, trials, side), upper_limit(events, trials, side)
+
+
+def bootstrap_interval(
+    groups: Sequence[str],
+    statistic: Callable[[NDArray[np.intp]], float],
+    *,
+    draws: int = 1000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> tuple[float, float]:
+    """Percentile interval of a statistic of row numbers, whole groups drawn with replacement.
+
+    Rows of one template are not independent; templates are the unit that repeats. Draws where the statistic is
+    undefined (NaN) are left out; NaN limits where all are.
+    """
+    _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
+    order = np.argsort(group_of_row, kind="stable")
+    rows_of_group = np.split(order, np.cumsum(np.bincount(group_of_row))[:-1])
+    random = np.random.default_rng(seed)
+    values = [
+        statistic(
+            np.concatenate([rows_of_group[g] for g in random.integers(len(rows_of_group), size=len(rows_of_group))])
+        )
+        for _ in range(draws)
+    ]
+    if np.isnan(values).all():
+        return float("nan"), float("nan")
+    tail = (1 - confidence) / 2
+    low, high = np.nanquantile(values, [tail, 1 - tail])
+    return float(low), float(high)

@@ -1,0 +1,52 @@
+"""Every feature against its blocks in tests/fixtures/sql; a feature without a block fails."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from smart_routing.features.sql import TREE_FEATURES, walk
+from smart_routing.features.statement import ParseStatus, read_statement
+from smart_routing.features.text import TEXT_FEATURES
+
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "sql"
+FEATURES = {feature.__name__: feature for feature in (*TEXT_FEATURES, *TREE_FEATURES)}
+
+
+@dataclass(frozen=True)
+class Block:
+    feature: str
+    remark: str
+    sql: str
+    expected: float
+
+
+def blocks(name: str) -> list[Block]:
+    """Blocks are `-- feature[: remark]`, a statement that ends with `;`, and the expected value with `;`."""
+    found = []
+    for block in (FIXTURES / name).read_text().strip().split("\n\n"):
+        head, _, body = block.partition("\n")
+        sql, _, expected = body.removesuffix(";").rpartition(";\n")
+        feature, _, remark = head.removeprefix("-- ").partition(": ")
+        found.append(Block(feature, remark, sql, float(expected)))
+    return found
+
+
+BLOCKS = [*blocks("text.sql"), *blocks("tree.sql")]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=[f"{b.feature}-{b.remark}" if b.remark else b.feature for b in BLOCKS])
+def test_feature_has_the_value_its_fixture_expects(block: Block) -> None:
+    statement = read_statement(block.sql)
+    feature = FEATURES[block.feature]
+    if feature in TEXT_FEATURES:
+        value = feature(statement.text)
+    else:
+        assert statement.parse_status is ParseStatus.PARSED
+        assert statement.tree is not None
+        value = feature(walk(statement.tree))
+    assert value == pytest.approx(block.expected, abs=1e-6)
+
+
+def test_every_feature_has_a_fixture() -> None:
+    assert set(FEATURES) == {block.feature for block in BLOCKS}
