@@ -52,7 +52,7 @@ class Model:
         return float(scores(self.session, vector[np.newaxis, :])[0])
 
     def weigh(self, probability: float) -> QueryWeight:
-        return QueryWeight.HEAVY if probability >= self.threshold else QueryWeight.LIGHT
+        return QueryWeight.LIGHT if probability < self.threshold else QueryWeight.HEAVY  # NaN is heavy
 
     def _check(self, row: GoldenRow) -> None:
         found = self.heavy_probability(self.vector(golden_request(row)))

@@ -1,1 +1,1 @@
-"""Tests; a package so that `tests.services` and the fakes are importable by name."""
+"""Tests; a package so that what tests share is importable by name."""

@@ -70,7 +70,7 @@ class Statement:
 def read_statement(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Statement:
     """Read `sql` within `limits`; never raises."""
     inner = _unwrap(sql)
-    if len(inner) > limits.bytes or len(inner.encode()) > limits.bytes:
+    if len(inner) > limits.bytes or len(inner.encode("utf-8", "surrogatepass")) > limits.bytes:
         text = Text(inner, rough_tokens(inner[: limits.bytes]))
         return _statement(sql, text, ParseStatus.TOO_LONG)
     tokens = tokenize(inner)

@@ -13,7 +13,7 @@ from smart_routing.querylog.source import ReadCounts, read_query_log
 from tests.unit.querylog.samples import event
 
 if TYPE_CHECKING:
-    from tests.services.servers import S3Service
+    from infra.local.servers import S3Service
 
 GOOD = event() + b"\n"
 BAD = b'{"oops": 1}\n'

@@ -1,0 +1,90 @@
+# The one vocabulary of tasks; .ci/run and the pre-commit hooks call these and nothing else.
+VENV := .venv
+BIN := $(VENV)/bin
+SYNCED := $(VENV)/.synced
+UV_VERSION := 0.13.9
+PYTHON ?= python3.11
+PYTEST_ARGS ?=
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.PHONY: help setup demo test check format format-check lint types imports docs lock services clean
+
+# uv does not read pip's configuration: an index, a certificate or a time limit set for pip is handed on.
+define as_pip
+pip_option() { $(1) -m pip config list 2>/dev/null | sed -nE "s/^(global|install|:env:)\.$$1='(.*)'$$/\2/p" | tail -n 1; }; \
+index=$${UV_DEFAULT_INDEX:-$$(pip_option index-url)}; \
+cert=$${SSL_CERT_FILE:-$$(pip_option cert)}; \
+if [ -n "$$index" ]; then export UV_DEFAULT_INDEX="$$index"; fi; \
+if [ -n "$$cert" ]; then export SSL_CERT_FILE="$$cert"; fi; \
+export UV_HTTP_TIMEOUT="$${UV_HTTP_TIMEOUT:-180}";
+endef
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(SYNCED) ## the environment in .venv, as locked in requirements/dev.txt
+	@:
+
+$(BIN)/uv:
+	@python=; for candidate in "$(PYTHON)" python3 python; do \
+	  if "$$candidate" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then python="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "setup: Python 3.11 is needed; neither $(PYTHON) nor python3 is one. Name it: make setup PYTHON=/path/to/python3.11" >&2; exit 1; \
+	fi; \
+	echo "setup: creating $(VENV) with $$($$python --version)"; \
+	"$$python" -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+$(SYNCED): requirements/dev.txt $(BIN)/uv
+	@echo "setup: installing $$(grep -c '==' requirements/dev.txt) packages from requirements/dev.txt"
+	@$(call as_pip,$(BIN)/python) $(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@touch $@
+	@echo "setup: done"
+
+demo: setup ## the whole loop on the bundled query log: ingest, train, promote, serve, route, drift report
+	@$(BIN)/python -m infra.local.demo
+
+test: setup ## every test this machine can run; names what it cannot run, and why
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: format-check lint types imports docs ## format, lint, types, import contracts, docs parity
+
+format-check: setup
+	@echo "check: format"; $(BIN)/ruff format --check --quiet .
+
+lint: setup
+	@echo "check: lint"; $(BIN)/ruff check --quiet .
+
+types: setup
+	@echo "check: types"; $(BIN)/mypy .
+
+imports: setup
+	@echo "check: imports"; $(BIN)/lint-imports --no-logo
+
+docs: setup
+	@echo "check: docs and repository"; $(BIN)/python -m pytest --quiet tests/unit/test_documentation.py tests/unit/test_repository.py
+
+format: setup ## rewrites the code in its format and fixes what lint can fix
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+lock: $(BIN)/uv ## requirements/*.txt from pyproject.toml; new versions with LOCK_ARGS=--upgrade
+	@$(call lock_one,serve,)
+	@$(call lock_one,train,--group train)
+	@$(call lock_one,dev,--group train --group dev)
+	@if grep -nE '^-|https?:' requirements/serve.txt requirements/train.txt requirements/dev.txt; then echo "lock: a lock must name no index" >&2; exit 1; fi
+
+define lock_one
+echo "lock: requirements/$(1).txt"; $(call as_pip,$(BIN)/python) \
+$(BIN)/uv pip compile --quiet pyproject.toml $(2) --override requirements/overrides.txt --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-header $(LOCK_ARGS) --output-file requirements/$(1).txt
+endef
+
+services: ## the servers that service tests use: PostgreSQL, Chromium, an S3 server
+	@infra/local/services.sh
+
+clean: ## removes the environment, caches and everything the demo wrote
+	@rm -rf $(VENV) var .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

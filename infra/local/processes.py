@@ -1,0 +1,190 @@
+"""Server programs and processes: where a program is, how it starts, when it is ready, and that it is gone after."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+LOOPBACK: Final = "127.0.0.1"
+FOREIGN_PREFIXES: Final = ("PREFECT_", "MLFLOW_", "AWS_", "SMART_ROUTING_")
+KEPT_VARIABLES: Final = frozenset({"SMART_ROUTING_TEST_DATA", "SMART_ROUTING_CACHE"})
+READY_SECONDS: Final = 120.0
+STOP_SECONDS: Final = 15.0
+LOG_TAIL_LINES: Final = 40
+SYSTEM_USERS: Final = ("postgres", "nobody")
+GUARD_SCRIPT: Final = 'cat >/dev/null; kill -s "$1" -- "-$0"; sleep 5; kill -s KILL -- "-$0"'
+
+Probe = Callable[[], bool]
+
+
+class ServerError(Exception):
+    """A server did not start; the message ends with the last lines of its log."""
+
+
+class MissingProgramError(Exception):
+    """A program is not on this machine; the message says how to get it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program that `make services` installs; `folders` are looked into when PATH does not have it."""
+
+    title: str
+    names: tuple[str, ...]
+    folders: tuple[Path, ...] = ()
+
+    def path(self) -> Path | None:
+        """The first of `names` found on PATH, then in `folders`; None when it is not on this machine."""
+        found = (shutil.which(name, path=path) for path in (None, *map(str, self.folders)) for name in self.names)
+        return next((Path(hit) for hit in found if hit), None)
+
+
+def require(program: Program) -> Path:
+    """The program's path; raises `MissingProgramError`."""
+    found = program.path()
+    if found is None:
+        names = " or ".join(program.names)
+        raise MissingProgramError(f"{program.title} is not installed ({names} not found): run `make services`")
+    return found
+
+
+def scrub(environment: MutableMapping[str, str]) -> None:
+    """Removes, in place, what the user's shell says about the systems under test."""
+    for name in [name for name in environment if name.startswith(FOREIGN_PREFIXES) and name not in KEPT_VARIABLES]:
+        del environment[name]
+
+
+def server_environment(home: Path, **extra: str) -> dict[str, str]:
+    """Variables for a server process: of the user's own only PATH and the locale."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ") if name in os.environ}
+    return {**kept, "HOME": str(home), "PYTHONWARNINGS": "ignore", **extra}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Whose process a server is; the default is ours."""
+
+    user: int | None = None
+    group: int | None = None
+
+    @property
+    def extra_groups(self) -> list[int] | None:
+        return None if self.user is None else []
+
+
+def unprivileged() -> Identity:
+    """Who runs a server that refuses root: a system user when we are root, else ourselves."""
+    if os.geteuid() != 0:
+        return Identity()
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    entry = next(known[name] for name in SYSTEM_USERS if name in known)
+    return Identity(entry.pw_uid, entry.pw_gid)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind((LOOPBACK, 0))
+        return int(listener.getsockname()[1])
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of `url` is a 2xx now."""
+    with suppress(httpx.HTTPError):
+        return httpx.get(url, timeout=2.0).is_success
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server to start: its command and environment, the folder it owns, whose process it is, when it is ready.
+
+    It works in `workdir`, or else in its own folder.
+    """
+
+    title: str
+    command: Sequence[str | Path]
+    environment: dict[str, str]
+    folder: Path
+    ready: Probe
+    workdir: Path | None = None
+    identity: Identity = Identity()
+    stop_signal: signal.Signals = signal.SIGTERM
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+
+@contextmanager
+def running(server: Server) -> Iterator[subprocess.Popen[bytes]]:
+    """The server for the length of the block, from ready until its whole process group has ended.
+
+    Raises `ServerError` where it does not become ready.
+    """
+    process = _start(server)
+    guard = _guard(process, server.stop_signal)
+    try:
+        _wait(server, process)
+        yield process
+    finally:
+        _stop(process, server.stop_signal)
+        guard.kill()
+        guard.communicate()
+
+
+def _start(server: Server) -> subprocess.Popen[bytes]:
+    with server.log.open("wb") as sink:
+        return subprocess.Popen(
+            server.command,
+            cwd=server.workdir or server.folder,
+            env=server.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            user=server.identity.user,
+            group=server.identity.group,
+            extra_groups=server.identity.extra_groups,
+        )
+
+
+def _guard(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> subprocess.Popen[bytes]:
+    """Ends the server's group when this process is killed: the guard's input closes then."""
+    command = ["sh", "-c", GUARD_SCRIPT, str(process.pid), stop_signal.name.removeprefix("SIG")]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+
+
+def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while not server.ready():
+        if process.poll() is not None:
+            raise ServerError(f"{server.title} ended with code {process.returncode}\n{tail(server.log)}")
+        if time.monotonic() > deadline:
+            raise ServerError(f"{server.title} is not ready in {READY_SECONDS:.0f} s\n{tail(server.log)}")
+        time.sleep(0.1)
+
+
+def _stop(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> None:
+    """Ends the group that this process leads: politely, then surely, so that its children go too."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, stop_signal)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(STOP_SECONDS)
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log file, for a failure's message."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-LOG_TAIL_LINES:])

@@ -1,0 +1,38 @@
+"""`python -m serving`: the router with uvicorn set up as it should be."""
+
+import argparse
+import sys
+
+import uvicorn
+
+from serving.app import check_admin_port, open_source
+from smart_routing.errors import SmartRoutingError
+from smart_routing.settings import ServingSettings
+
+
+def main() -> int:
+    """Serve until a signal; settings that cannot be used end it with one line and exit code 2."""
+    argparse.ArgumentParser(
+        prog="python -m serving", description="Serve the router. Settings: docs/configuration.md."
+    ).parse_args()
+    try:
+        settings = ServingSettings.load()
+        check_admin_port(settings)
+        open_source(settings.source)
+    except SmartRoutingError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    uvicorn.run(
+        "serving.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        log_config=None,
+        access_log=False,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

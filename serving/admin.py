@@ -1,0 +1,138 @@
+"""The admin port: metrics, what is served and why, and the order to look again. For operators, behind a token."""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from serving.errors import on_domain_error
+from serving.metrics import Metrics
+from serving.reloader import Refusal, Reloader, ReloadOutcome
+from smart_routing.errors import SettingsError, SmartRoutingError
+from smart_routing.features.schema import SCHEMA_HASH
+from smart_routing.router import Router
+
+
+class Wire(BaseModel):
+    """Base of the admin port's replies."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, protected_namespaces=())
+
+
+class RefusalReply(Wire):
+    """The last version that was not taken."""
+
+    version: str | None
+    reason: str
+    time: datetime
+
+
+class ModelReply(Wire):
+    """The version in force and where it came from; nulls where there is none."""
+
+    version: str | None
+    previous_version: str | None
+    manifest_sha256: str | None
+    threshold: float | None
+    certificate: dict[str, Any] | None
+    feature_schema: str
+    policy_revision: str
+    source: str | None
+    loaded_at: datetime | None
+    last_refusal: RefusalReply | None
+    last_error: str | None
+
+
+class RefreshReply(Wire):
+    """How the look ended, and what is served after it."""
+
+    outcome: ReloadOutcome
+    model: ModelReply
+
+
+@dataclass(frozen=True, slots=True)
+class AdminPort:
+    """What the admin port tells of."""
+
+    router: Router
+    reloader: Reloader
+    metrics: Metrics
+
+    def model(self) -> ModelReply:
+        models, status = self.router.models, self.reloader.status
+        model = models.current
+        certificate = model.bundle.threshold.certificate if model else None
+        return ModelReply(
+            version=model.version if model else None,
+            previous_version=models.previous.version if models.previous else None,
+            manifest_sha256=model.bundle.manifest_sha256 if model else None,
+            threshold=model.threshold if model else None,
+            certificate=asdict(certificate) if certificate else None,
+            feature_schema=SCHEMA_HASH,
+            policy_revision=self.router.policy.revision,
+            source=status.source,
+            loaded_at=status.loaded_at,
+            last_refusal=_refusal(status.last_refusal),
+            last_error=status.last_error,
+        )
+
+
+def create_admin_app(port: AdminPort, *, token_file: Path | None) -> FastAPI:
+    """The admin port's application; every path wants the token in `token_file`, where there is one."""
+    app = FastAPI(
+        title="Trino Smart Routing, admin",
+        openapi_url=None,
+        dependencies=[Depends(_guard(token_file))],
+        exception_handlers={SmartRoutingError: on_domain_error},
+    )
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(port.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    @app.get("/v1/model")
+    async def model() -> ModelReply:
+        return port.model()
+
+    @app.post("/v1/model/refresh")
+    async def refresh() -> RefreshReply:
+        outcome = await asyncio.to_thread(port.reloader.check, force=True)
+        return RefreshReply(outcome=outcome, model=port.model())
+
+    return app
+
+
+def read_token(path: Path) -> bytes:
+    """The token in a file, blanks around it left out; raises `SettingsError` where there is none."""
+    try:
+        token = path.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(f"admin token file {path} cannot be read: {error.strerror}") from error
+    if not token:
+        raise SettingsError(f"admin token file {path} is empty: expected a token")
+    return token
+
+
+def _guard(token_file: Path | None) -> Callable[[Request], Awaitable[None]]:
+    """Reads the file at each request: a rotated secret needs no restart."""
+
+    async def check(request: Request) -> None:
+        if token_file is None:
+            return
+        offered = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(offered, b"Bearer " + read_token(token_file)):
+            raise HTTPException(401, "a bearer token is expected", {"WWW-Authenticate": "Bearer"})
+
+    return check
+
+
+def _refusal(refusal: Refusal | None) -> RefusalReply | None:
+    return RefusalReply(**asdict(refusal)) if refusal else None

@@ -1,0 +1,192 @@
+"""Composition root of the router: settings, clocks and clients come together here and nowhere else."""
+
+import asyncio
+import logging
+import os
+import random
+import secrets
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import httpx
+from fastapi import FastAPI
+
+from serving.admin import AdminPort, create_admin_app, read_token
+from serving.api import DataPort, DataState, create_data_app
+from serving.background import Background
+from serving.bundle_store import BundleStore
+from serving.listener import bind, is_loopback, listening
+from serving.metrics import Metrics
+from serving.policy_watch import PolicyWatch
+from serving.registry_source import SCHEME as REGISTRY_SCHEME
+from serving.registry_source import TIMEOUT, RegistrySource
+from serving.reloader import Reloader
+from serving.s3_source import SCHEME as S3_SCHEME
+from serving.s3_source import S3Source
+from serving.service import Clocks, Recording, RoutingService
+from serving.sources import FolderSource, ModelSource
+from serving.wire import RoutingGroups
+from smart_routing.decision_log import DecisionLog, DecisionRecorder, VectorLogging, read_or_make_key
+from smart_routing.errors import SettingsError
+from smart_routing.logs import configure_logging, log_event
+from smart_routing.policy import PolicyFile
+from smart_routing.router import Router
+from smart_routing.settings import RegistrySettings, S3Settings, ServingSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_log = logging.getLogger(__name__)
+
+LOG_FLUSH_SECONDS: Final = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Components:
+    """The parts of one worker, wired and at rest."""
+
+    settings: ServingSettings
+    data_port: DataPort
+    admin_port: AdminPort
+    policy_watch: PolicyWatch | None
+    decision_log: DecisionLog | None
+
+    def admin_app(self) -> FastAPI:
+        return create_admin_app(self.admin_port, token_file=self.settings.admin_token_file)
+
+    @asynccontextmanager
+    async def lifespan(self, _: FastAPI) -> AsyncIterator[DataState]:
+        """From the first look at the source to the last row of the decision log."""
+        async with AsyncExitStack() as stack:
+            await asyncio.to_thread(self._look_first)
+            for background in self._backgrounds():
+                background.start()
+                stack.push_async_callback(asyncio.to_thread, background.stop)
+            if self.settings.admin_port:
+                listener = bind(self.settings.admin_host, self.settings.admin_port)
+                log_event(_log, "admin_port_open", port=listener.getsockname()[1])
+                await stack.enter_async_context(listening(self.admin_app(), listener))
+            yield {"data_port": self.data_port}
+        if self.decision_log is not None:
+            self._flush(self.decision_log)
+
+    def _look_first(self) -> None:
+        if self.policy_watch is not None:
+            self.policy_watch.step()
+        self.admin_port.reloader.start()
+
+    def _backgrounds(self) -> list[Background]:
+        poll = self.settings.poll_seconds
+        backgrounds = [Background("model-reloader", self.admin_port.reloader.step, first_delay=poll)]
+        if self.policy_watch is not None:
+            backgrounds.append(Background("policy-watch", self.policy_watch.step))
+        if self.decision_log is not None:
+            backgrounds.append(Background("decision-log", partial(self._flush, self.decision_log)))
+        return backgrounds
+
+    def _flush(self, log: DecisionLog) -> float:
+        written, dropped = log.written, log.dropped
+        log.flush()
+        rows = self.admin_port.metrics.log_rows
+        rows.labels("written").inc(log.written - written)
+        rows.labels("dropped").inc(log.dropped - dropped)
+        return LOG_FLUSH_SECONDS
+
+
+def create_app(settings: ServingSettings | None = None) -> FastAPI:
+    """The data port; its lifespan runs everything else. For `uvicorn --factory serving.app:create_app`."""
+    if settings is None:
+        configure_logging(sys.stderr)
+        settings = ServingSettings.load()
+    return create_data_app(assemble(settings).lifespan)
+
+
+def assemble(settings: ServingSettings) -> Components:
+    """One worker's parts; raises `SettingsError` for settings that contradict each other."""
+    check_admin_port(settings)
+    clocks, metrics = Clocks(now=lambda: datetime.now(UTC), monotonic=time.monotonic), Metrics.create()
+    router = Router(
+        cache_entries=settings.cache_entries, keep_vectors=VectorLogging(settings.vectors) != VectorLogging.NONE
+    )
+    recording = _recording(settings)
+    service = RoutingService(
+        router, metrics=metrics, clocks=clocks, max_in_flight=settings.max_in_flight, recording=recording
+    )
+    reloader = Reloader(
+        open_source(settings.source),
+        router,
+        store=BundleStore(settings.state_dir),
+        metrics=metrics,
+        source_name=settings.source,
+        poll_seconds=settings.poll_seconds,
+        clock=clocks.now,
+        random=random.Random(),  # noqa: S311  # jitter, not a secret
+    )
+    groups = RoutingGroups(small=settings.small_group, large=settings.large_group)
+    return Components(
+        settings=settings,
+        data_port=DataPort(service=service, groups=groups, deadline_ms=settings.deadline_ms),
+        admin_port=AdminPort(router, reloader, metrics),
+        policy_watch=_policy_watch(settings, router, metrics=metrics, clock=clocks.now),
+        decision_log=recording.log if recording else None,
+    )
+
+
+def check_admin_port(settings: ServingSettings) -> None:
+    """Raises `SettingsError` for an admin port that anyone could use."""
+    if settings.admin_token_file is not None:
+        read_token(settings.admin_token_file)
+    elif settings.admin_port and not is_loopback(settings.admin_host):
+        name = settings.variable("admin_token_file")
+        raise SettingsError(f"admin port on {settings.admin_host} has no token: expected {name}, or a loopback address")
+
+
+def open_source(url: str) -> ModelSource:
+    """The source that a setting names; raises `SettingsError`."""
+    if url.startswith(S3_SCHEME):
+        return S3Source(url, s3_client())
+    if not url.startswith(REGISTRY_SCHEME):
+        return FolderSource(Path(url))
+    uri = RegistrySettings.load().uri
+    if not uri.startswith(("http://", "https://")):
+        raise SettingsError(
+            f"{RegistrySettings.variable('uri')} is {uri}: the router reads the registry over http(s)://; "
+            f"or set {ServingSettings.variable('source')} to a folder or s3://"
+        )
+    return RegistrySource(url, httpx.Client(base_url=uri, timeout=TIMEOUT), s3=s3_client)
+
+
+def s3_client() -> "S3Client":
+    import boto3  # half a second that only a source on S3 pays
+
+    return boto3.client("s3", endpoint_url=S3Settings.load().endpoint_url)
+
+
+def _recording(settings: ServingSettings) -> Recording | None:
+    if settings.decision_log is None:
+        return None
+    log = DecisionLog(
+        settings.decision_log,
+        writer=str(os.getpid()),
+        queue_rows=settings.decision_log_queue,
+        day_bytes=settings.decision_log_day_bytes,
+    )
+    key = read_or_make_key(settings.user_key_file, secrets.token_bytes(32))
+    recorder = DecisionRecorder(user_key=key, vectors=VectorLogging(settings.vectors), share=settings.vector_share)
+    return Recording(log, recorder)
+
+
+def _policy_watch(
+    settings: ServingSettings, router: Router, *, metrics: Metrics, clock: Callable[[], datetime]
+) -> PolicyWatch | None:
+    if settings.policy_file is None:
+        return None
+    file = PolicyFile(settings.policy_file)
+    return PolicyWatch(file, router, metrics=metrics, poll_seconds=settings.policy_poll_seconds, clock=clock)

@@ -1,0 +1,47 @@
+"""`PolicyWatch`: keeps a router's policy equal to the policy file."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from serving.metrics import Metrics
+from smart_routing.errors import SettingsError
+from smart_routing.logs import log_event
+from smart_routing.policy import PolicyFile
+from smart_routing.router import Router
+
+_log = logging.getLogger(__name__)
+
+
+class PolicyWatch:
+    """Looks at the file and hands the policy in force to `router`; a file that cannot be used changes nothing."""
+
+    def __init__(
+        self, file: PolicyFile, router: Router, *, metrics: Metrics, poll_seconds: float, clock: Callable[[], datetime]
+    ) -> None:
+        self._file = file
+        self._router = router
+        self._metrics = metrics
+        self._poll_seconds = poll_seconds
+        self._clock = clock
+
+    def step(self) -> float:
+        """One look; returns the seconds until the next."""
+        now = self._clock()
+        try:
+            policy = self._file.poll(now=now)
+        except SettingsError as error:
+            self._metrics.policy_reloads.labels("rejected").inc()
+            log_event(_log, "policy_rejected", level=logging.ERROR, reason=str(error))
+            policy = self._file.in_force(now=now)
+        if policy.revision != self._router.policy.revision:
+            self._router.policy = policy
+            self._metrics.policy_reloads.labels("loaded").inc()
+            log_event(
+                _log,
+                "policy_loaded",
+                policy_revision=policy.revision,
+                overrides=len(policy.overrides),
+                known_heavy=len(policy.known_heavy.templates),
+            )
+        return self._poll_seconds

@@ -1,0 +1,82 @@
+"""`RoutingService`: a decision with all that surrounds it live; admission, deadline, metrics and the decision log."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from serving.metrics import Metrics
+from smart_routing.decision_log import DecisionLog, DecisionRecorder
+from smart_routing.request import Request
+from smart_routing.router import Router
+from smart_routing.routing import FALLBACKS, Reason, RoutingDecision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clocks:
+    """Time of day (aware), and seconds that only ever grow."""
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where decisions are written down, and how."""
+
+    log: DecisionLog
+    recorder: DecisionRecorder
+
+
+class RoutingService:
+    """Lives in one event loop. A decision takes the loop for itself: it is shorter than handing it to a thread."""
+
+    def __init__(
+        self,
+        router: Router,
+        *,
+        metrics: Metrics,
+        clocks: Clocks,
+        max_in_flight: int,
+        recording: Recording | None = None,
+    ) -> None:
+        self.router = router
+        self.metrics = metrics
+        self.clocks = clocks
+        self._max_in_flight = max_in_flight
+        self._recording = recording
+        self._in_flight = 0
+
+    async def decide(self, request: Request, *, deadline: float, pin: str | None = None) -> RoutingDecision:
+        """The decision, heavy where `deadline` (on the monotonic clock) passes or too many wait.
+
+        Raises only `UnknownModelVersionError`.
+        """
+        if self._in_flight >= self._max_in_flight:
+            decision = self.router.fall_back(Reason.OVERLOADED, pin=pin)
+        else:
+            decision = await self._decide(request, deadline=deadline, pin=pin)
+        self._record(request, decision)
+        return decision
+
+    async def _decide(self, request: Request, *, deadline: float, pin: str | None) -> RoutingDecision:
+        monotonic = self.clocks.monotonic
+        self._in_flight += 1
+        try:
+            await asyncio.sleep(0)  # whatever has arrived by now is counted before the first of it is decided
+            started = monotonic()
+            decision = self.router.decide(request, pin=pin, out_of_time=lambda: monotonic() >= deadline)
+            self.metrics.decide_seconds.observe(monotonic() - started)
+        finally:
+            self._in_flight -= 1
+        return decision
+
+    def _record(self, request: Request, decision: RoutingDecision) -> None:
+        self.metrics.decisions.labels(decision.weight, decision.reason, decision.model_version or "none").inc()
+        if decision.heavy_probability is not None:
+            self.metrics.heavy_probability.observe(decision.heavy_probability)
+        if decision.reason in FALLBACKS:
+            self.metrics.fallbacks.labels(decision.reason).inc()
+        if self._recording is not None:
+            row = self._recording.recorder.row(request, decision, now=self.clocks.now())
+            self._recording.log.append(row)

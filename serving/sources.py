@@ -1,0 +1,85 @@
+"""Where a bundle comes from: what every source offers, and the one that is a folder."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from smart_routing.bundle import CONTENT, MANIFEST
+from smart_routing.errors import BundleError, RegistryError
+
+MANIFEST_DIGEST: Final = f"{Path(MANIFEST).stem}.sha256"
+"""File beside the manifest of a path source that holds the manifest's sha256, as `sha256sum` writes it or bare."""
+
+FILES: Final = (MANIFEST, *CONTENT)
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BundleRef:
+    """One version as a source names it: its number without the `v`, and the manifest's digest, which identifies it.
+
+    `quarantined` is the reason a version must not be served. Raises `BundleError` for what is no digest.
+    """
+
+    version: str
+    manifest_sha256: str
+    location: str
+    quarantined: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _SHA256.fullmatch(self.manifest_sha256):
+            raise BundleError(
+                f"{self.location}: manifest digest is {self.manifest_sha256[:80]!r}: expected 64 hex digits"
+            )
+
+
+class ModelSource(Protocol):
+    """Something that knows which version is in force and can hand over its files.
+
+    Both methods raise `RegistryError` where the source cannot be asked, `BundleError` where what it has is no bundle.
+    """
+
+    def resolve(self) -> BundleRef:
+        """The version in force now."""
+
+    def download(self, ref: BundleRef, folder: Path) -> None:
+        """Put the files of `ref` into the empty `folder`; whoever calls verifies them."""
+
+
+class FolderSource:
+    """A local folder, or a symbolic link to one, with `manifest.sha256` in it; its name is the version."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def resolve(self) -> BundleRef:
+        folder = self._path.resolve()
+        if not folder.is_dir():
+            raise RegistryError(f"{self._path} is not a folder: expected one with {MANIFEST} in it")
+        digest = parse_digest(read_bundle_file(folder, MANIFEST_DIGEST))
+        return BundleRef(version=version_of(folder.name), manifest_sha256=digest, location=str(folder))
+
+    def download(self, ref: BundleRef, folder: Path) -> None:
+        for name in FILES:
+            (folder / name).write_bytes(read_bundle_file(Path(ref.location), name))
+
+
+def version_of(folder_name: str) -> str:
+    """`v1.2.0` -> `1.2.0`; a name of another kind stays as it is."""
+    return folder_name.removeprefix("v") if re.match(r"v\d", folder_name) else folder_name
+
+
+def parse_digest(content: bytes) -> str:
+    """The digest in a `manifest.sha256`: its first word."""
+    words = content[:200].decode("ascii", "replace").split()
+    return words[0].lower() if words else ""
+
+
+def read_bundle_file(folder: Path, name: str) -> bytes:
+    """Raises `BundleError` for a file that is missing or unreadable."""
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise BundleError(f"bundle file {name} cannot be read: {error.strerror}") from error

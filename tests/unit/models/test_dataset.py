@@ -1,0 +1,133 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from models.dataset import digest, label, split_by_time
+from models.exclusions import ExclusionWindow
+from smart_routing.errors import TrainingError
+from smart_routing.labels import LabelRule
+from smart_routing.querylog.records import QueryRecord
+from tests.unit.models.examples import example
+
+RULE = LabelRule(cpu_seconds=10, memory_bytes=1000)
+NOON = datetime(2026, 10, 5, 12, tzinfo=UTC)
+
+
+def attempt(
+    query_id: str,
+    *,
+    minutes: float = 0.0,
+    sql: str = "select 1",
+    user: str = "ana",
+    cpu: float = 1.0,
+    error: tuple[str, str] | None = None,
+) -> QueryRecord:
+    """A statement that ran for a minute from `minutes` past noon."""
+    created = NOON + timedelta(minutes=minutes)
+    code, kind = error or (None, None)
+    return QueryRecord(
+        query_id=query_id,
+        sql=sql,
+        user=user,
+        state="FAILED" if error else "FINISHED",
+        cpu_seconds=cpu,
+        wall_seconds=60.0,
+        create_time=created,
+        end_time=created + timedelta(minutes=1),
+        catalog="lake",
+        schema="search",
+        cluster="small",
+        error_code=code,
+        error_type=kind,
+    )
+
+
+SIZE = ("EXCEEDED_CPU_LIMIT", "INSUFFICIENT_RESOURCES")
+INTERNAL = ("REMOTE_TASK_ERROR", "INTERNAL_ERROR")
+MISTAKE = ("SYNTAX_ERROR", "USER_ERROR")
+
+
+@pytest.mark.parametrize(
+    ("first_error", "minutes", "user", "merged"),
+    [
+        (SIZE, 5.0, "ana", 1),
+        (INTERNAL, 5.0, "ana", 1),
+        (SIZE, 31.0, "ana", 1),
+        (SIZE, 31.1, "ana", 0),
+        (SIZE, 0.5, "ana", 0),
+        (SIZE, 5.0, "bob", 0),
+        (MISTAKE, 5.0, "ana", 0),
+        (None, 5.0, "ana", 0),
+    ],
+    ids=["size", "internal", "at-30-min", "later", "before-the-end", "other-user", "mistake", "success"],
+)
+def test_retry_is_merged_only_after_a_failure_that_invites_one(
+    first_error: tuple[str, str] | None, minutes: float, user: str, merged: int
+) -> None:
+    records = [attempt("a", error=first_error), attempt("b", minutes=minutes, user=user)]
+    assert label(records, RULE).merged == merged
+
+
+def test_merged_row_has_the_first_request_and_the_last_numbers() -> None:
+    records = [
+        attempt("c", minutes=20, cpu=3.0),
+        attempt("a", cpu=12.0, error=SIZE),
+        attempt("b", minutes=10, cpu=12.5, error=SIZE),
+    ]
+    (found,) = label(records, RULE).examples
+    assert found.request.query_id == "a"
+    assert found.request.submitted_at == NOON
+    assert found.cpu_seconds == 3.0
+    assert not found.heavy
+    assert found.ended_at == NOON + timedelta(minutes=21)
+
+
+@pytest.mark.parametrize(
+    ("record", "heavy"),
+    [
+        (attempt("a", cpu=10.0), True),
+        (attempt("a", cpu=9.9), False),
+        (attempt("a", cpu=0.0, error=SIZE), True),
+        (attempt("a", cpu=10.0, error=("USER_CANCELED", "USER_ERROR")), True),
+    ],
+    ids=["at-the-limit", "below", "size-code", "cancelled-past-the-limit"],
+)
+def test_label_follows_the_rule(record: QueryRecord, heavy: bool) -> None:
+    (found,) = label([record], RULE).examples
+    assert found.heavy is heavy
+
+
+@pytest.mark.parametrize("code", ["QUERY_QUEUE_FULL", "ADMINISTRATIVELY_PREEMPTED", "EXCEEDED_TIME_LIMIT"])
+def test_failure_that_tells_of_the_cluster_is_dropped(code: str) -> None:
+    labelled = label([attempt("a", error=(code, "INSUFFICIENT_RESOURCES"))], RULE)
+    assert (labelled.examples, labelled.dropped) == ((), 1)
+
+
+def test_excluded_window_covers_its_cluster_only() -> None:
+    window = ExclusionWindow(start=NOON, end=NOON + timedelta(minutes=5), cluster="small", kind="incident")
+    elsewhere = ExclusionWindow(start=NOON, end=NOON + timedelta(minutes=5), cluster="large", kind="incident")
+    records = [attempt("a"), attempt("b", minutes=5, sql="select 2")]
+    assert label(records, RULE, [window]).excluded == 1
+    assert label(records, RULE, [elsewhere]).excluded == 0
+
+
+def test_writes_are_no_reads() -> None:
+    records = [attempt("a"), attempt("b", minutes=5, sql="insert into t select 1")]
+    assert [found.request.query_id for found in label(records, RULE).reads] == ["a"]
+
+
+def test_blocks_are_disjoint_and_in_order_of_time() -> None:
+    examples = [example(number, heavy=number % 4 == 0) for number in range(100)]
+    split = split_by_time(examples)
+    assert (*split.train, *split.calibration, *split.holdout) == tuple(examples)
+    assert [len(split.train), len(split.calibration), len(split.holdout)] == [55, 22, 23]
+
+
+@pytest.mark.parametrize("heavy", [True, False], ids=["all-heavy", "all-light"])
+def test_block_of_one_class_is_refused_by_name(heavy: bool) -> None:
+    with pytest.raises(TrainingError, match="train block has 55 read statements"):
+        split_by_time([example(number, heavy=heavy) for number in range(100)])
+
+
+def test_digest_changes_with_a_label() -> None:
+    assert digest([example(1, heavy=True)]) != digest([example(1, heavy=False, sql=example(1, heavy=True).request.sql)])

@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.evaluate import Contender, EvaluationReport, evaluate, figures, refutes
+from models.gate import GateThresholds, judge
+from smart_routing.bundle import Certificate, Threshold
+from smart_routing.labels import LabelRule
+from tests.unit.models.examples import rows
+
+RULE = LabelRule()
+GATE = GateThresholds(confidence=0.95, target_bound=0.05, min_light_share=0.3)
+CERTIFIED = Threshold(value=0.5, certificate=Certificate(bound=0.05, confidence=0.95, heavies=100, misses_allowed=1))
+GOOD = rows([0.9] * 40 + [0.1] * 100, [True] * 40 + [False] * 100)
+SLOPPY = rows([0.1] * 20 + [0.9] * 20 + [0.1] * 100, [True] * 40 + [False] * 100)
+COSTLY = rows([0.9] * 40 + [0.9] * 60 + [0.1] * 40, [True] * 40 + [False] * 100)
+RULE_OF_THUMB = rows([np.inf] * 10 + [-np.inf] * 130, [True] * 40 + [False] * 100)
+
+
+def report(**changes: object) -> EvaluationReport:
+    whole = evaluate(Contender(rows=GOOD, threshold=CERTIFIED), RULE_OF_THUMB, rule=RULE)
+    return replace(whole, **changes)  # type: ignore[arg-type]  # a test names the fields it changes
+
+
+def test_figures_count_misses_alarms_and_cost() -> None:
+    found = figures(rows([0.9, 0.1, 0.9, 0.1], [True, True, False, False]), threshold=0.5, rule=RULE)
+    assert (found.heavy, found.missed, found.light_share) == (2, 1, 0.5)
+    assert found.false_negative_rate.value == 0.5
+    assert found.false_positive_rate.value == 0.5
+    assert found.cpu_weighted_false_negative_rate == 0.5
+    assert found.cost == 300.0 + 2.0
+
+
+def test_share_without_a_miss_still_has_an_upper_limit() -> None:
+    share = figures(GOOD, threshold=0.5, rule=RULE).false_negative_rate
+    assert share.value == share.low == 0.0
+    assert 0.05 < share.high < 0.1
+
+
+def test_rules_are_left_out_of_the_models_own_figures() -> None:
+    mixed = rows([0.9, np.inf, -np.inf, 0.1], [True, True, False, False])
+    found = evaluate(Contender(rows=mixed, threshold=CERTIFIED), mixed, rule=RULE)
+    assert (found.model.rows, found.routed.rows) == (2, 4)
+
+
+@pytest.mark.parametrize(("missed", "refuted"), [(0, False), (2, False), (9, True)], ids=["none", "luck", "refuted"])
+def test_holdout_refutes_only_beyond_chance(missed: int, refuted: bool) -> None:
+    scores = [0.1] * missed + [0.9] * (60 - missed)
+    assert refutes(rows(scores, [True] * 60), CERTIFIED) is refuted
+
+
+def test_gate_passes_a_certified_and_cheaper_candidate() -> None:
+    assert judge(report(), GATE).passed
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"threshold": Threshold(value=0.0, certificate=None)}, "no certificate"),
+        ({"refuted": True}, "the holdout refutes the bound 5%"),
+        ({"routed": figures(COSTLY, threshold=0.5, rule=RULE)}, "light share 28.6%"),
+        ({"routed": figures(SLOPPY, threshold=0.5, rule=RULE), "heuristic": figures(GOOD, threshold=0.5, rule=RULE)},
+         "above the heuristic's"),
+        ({"champion": figures(GOOD, threshold=0.5, rule=RULE),
+          "routed": figures(SLOPPY, threshold=0.5, rule=RULE)}, "above the champion's"),
+    ],
+    ids=["uncertified", "refuted", "light-share", "heuristic", "champion"],
+)  # fmt: skip
+def test_gate_names_every_reason_against(changes: dict[str, object], reason: str) -> None:
+    verdict = judge(report(**changes), GATE)
+    assert not verdict.passed
+    assert any(reason in told for told in verdict.reasons)
+
+
+def test_bound_above_the_target_is_refused() -> None:
+    strict = GATE.model_copy(update={"target_bound": 0.01})
+    assert judge(report(), strict).reasons == ("certified bound 5% is above the target 1%",)
+
+
+def test_refuted_champion_is_no_rival() -> None:
+    cheap = figures(GOOD, threshold=0.5, rule=RULE)
+    dear = replace(cheap, cost=1.0)
+    found = report(champion=cheap, champion_refuted=True, routed=dear)
+    assert judge(found, GATE).passed

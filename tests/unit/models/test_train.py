@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models import package
+from models.candidate import make_candidate, write_candidate
+from models.convert import compare
+from models.dataset import Labelled
+from models.gate import GateThresholds
+from models.train import TrainParams, labels, matrix, read_params
+from models.vocabulary import VocabularyParams, fit_vocabulary
+from smart_routing.bundle import CONTENT, MANIFEST, read_bundle
+from smart_routing.errors import SettingsError, TrainingError
+from smart_routing.features.schema import DENSE_NAMES
+from smart_routing.features.vector import featurize
+from smart_routing.inference import Model
+from smart_routing.labels import LabelRule
+from tests.unit.models.examples import example
+
+RULE = LabelRule()
+GATE = GateThresholds(confidence=0.95, target_bound=0.05, min_light_share=0.3)
+EXAMPLES = tuple(example(number, heavy=number % 3 == 0) for number in range(600))
+LABELLED = Labelled(examples=EXAMPLES, records=600, excluded=0, merged=0, dropped=0)
+
+
+@pytest.fixture(scope="module")
+def params() -> TrainParams:
+    whole = read_params()
+    return whole.model_copy(update={"rounds": whole.rounds.model_copy(update={"most": 30})})
+
+
+def test_same_data_and_seed_give_the_same_bytes(params: TrainParams, tmp_path: Path) -> None:
+    digests = [
+        write_candidate(make_candidate(LABELLED, RULE, params, GATE), tmp_path / name) for name in ("first", "second")
+    ]
+    assert digests[0] == digests[1]
+    for name in (*CONTENT, MANIFEST):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+
+
+def test_bundle_scores_as_the_candidate_did_and_holds_no_literal(params: TrainParams, tmp_path: Path) -> None:
+    candidate = make_candidate(LABELLED, RULE, params, GATE)
+    write_candidate(candidate, tmp_path / "bundle")
+    loaded = Model.load(read_bundle(tmp_path / "bundle"), version="7")
+    vector = candidate.model.vector(EXAMPLES[0].request)
+    assert loaded.version.startswith("v7-")
+    assert loaded.heavy_probability(vector) == candidate.model.heavy_probability(vector)
+    assert loaded.bundle.threshold == candidate.calibration.threshold
+    golden = (tmp_path / "bundle" / "golden.jsonl").read_text()
+    assert "ana" not in golden
+    assert "o_custkey = 1 " not in golden.replace('o_custkey = 1"', "")
+
+
+def test_candidate_tells_heavy_from_light(params: TrainParams) -> None:
+    candidate = make_candidate(LABELLED, RULE, params, GATE)
+    holdout = candidate.split.holdout
+    decided = [candidate.model.heavy_probability(candidate.model.vector(found.request)) for found in holdout]
+    assert (np.array(decided) >= candidate.model.threshold).tolist() == labels(holdout).tolist()
+
+
+def test_matrix_rows_are_what_featurize_gives() -> None:
+    vocabulary = fit_vocabulary(EXAMPLES[:50])
+    rows = matrix(EXAMPLES[:5], vocabulary)
+    for row, found in zip(rows, EXAMPLES, strict=False):
+        np.testing.assert_array_equal(row, featurize(found.request, vocabulary=vocabulary))
+
+
+def test_vocabulary_keeps_the_most_frequent_terms_within_its_caps() -> None:
+    small = fit_vocabulary(EXAMPLES[:50], VocabularyParams(max_terms=10, min_rows=2))
+    assert len(small.idf) == 10
+    assert "*" in small.idf
+    assert all(0 < share <= 1 for share in small.share.values())
+
+
+def test_pruned_vocabulary_gives_the_same_values_in_fewer_columns() -> None:
+    whole = fit_vocabulary(EXAMPLES[:50])
+    kept = whole.columns[::3]
+    pruned = whole.pruned(kept)
+    request = EXAMPLES[0].request
+    wide, narrow = featurize(request, vocabulary=whole), featurize(request, vocabulary=pruned)
+    places = [len(DENSE_NAMES) + whole.places[column] for column in kept]
+    np.testing.assert_array_equal(narrow[len(DENSE_NAMES) :], wide[places])
+
+
+@pytest.mark.parametrize(
+    ("converted", "told"),
+    [([0.2, 0.8, 0.4999995], "1 decisions flipped"), ([0.2, 0.80002, 0.5], "largest difference 2.0e-05")],
+    ids=["flip", "difference"],
+)
+def test_engines_that_disagree_end_the_run(converted: list[float], told: str) -> None:
+    native = np.array([0.2, 0.8, 0.5], dtype=np.float32)
+    with pytest.raises(TrainingError, match=told):
+        compare(native, np.array(converted, dtype=np.float32), threshold=0.5)
+
+
+def test_unknown_parameter_is_an_error_that_names_file_and_key(tmp_path: Path) -> None:
+    path = tmp_path / "params.toml"
+    path.write_text("[booster]\nmax_deth = 5\n")
+    with pytest.raises(SettingsError, match=r"params\.toml(.|\n)*max_deth"):
+        read_params(path)
+
+
+def test_golden_rows_are_spread_over_the_examples(params: TrainParams) -> None:
+    candidate = make_candidate(LABELLED, RULE, params, GATE)
+    golden = package.golden_rows(candidate.model, EXAMPLES)
+    assert len(golden) == package.GOLDEN_ROWS
+    assert len({row.submitted_at for row in golden}) == package.GOLDEN_ROWS

@@ -1,0 +1,107 @@
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smart_routing.errors import SettingsError
+from smart_routing.labels import QueryWeight
+from smart_routing.policy import NO_POLICY, PolicyFile, parse_policy, policy_in_force
+
+NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
+SOON = NOW + timedelta(minutes=5)
+TEMPLATE = "0123456789abcdef"
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    return {
+        "revision": 3,
+        "overrides": [
+            {"match": {"user": "etl"}, "decision": "heavy"},
+            {"match": {"source": "bi"}, "decision": "light", "expires_at": SOON.isoformat(), "note": "ana: load test"},
+        ],
+        "known_heavy": [{"template": TEMPLATE, "expires_at": SOON.isoformat()}],
+    } | changes
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    scratch = path.with_suffix(".next")
+    scratch.write_text(json.dumps(content))
+    scratch.replace(path)
+
+
+def test_file_is_read_whole() -> None:
+    policy = policy_in_force(parse_policy(json.dumps(document()).encode(), source="p"), now=NOW)
+    assert [override.decision for override in policy.overrides] == [QueryWeight.HEAVY, QueryWeight.LIGHT]
+    assert TEMPLATE in policy.known_heavy
+    assert policy.valid_until == SOON
+    assert policy.revision.startswith("3-")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("[]", id="no-object"),
+        pytest.param(json.dumps({}), id="no-revision"),
+        pytest.param(json.dumps(document(revision=0)), id="revision-0"),
+        pytest.param(json.dumps(document(overides=[])), id="unknown-key"),
+        pytest.param(json.dumps(document(overrides=[{"match": {}, "decision": "heavy"}])), id="match-of-nothing"),
+        pytest.param(
+            json.dumps(document(overrides=[{"match": {"usr": "a"}, "decision": "heavy"}])), id="unknown-field"
+        ),
+        pytest.param(json.dumps(document(overrides=[{"match": {"user": "a"}, "decision": "huge"}])), id="no-weight"),
+        pytest.param(json.dumps(document(known_heavy=[{"template": "SELECT"}])), id="no-fingerprint"),
+        pytest.param(
+            json.dumps(document(known_heavy=[{"template": TEMPLATE, "expires_at": "2026-10-05T12:00:00"}])),
+            id="no-time-zone",
+        ),
+    ],
+)
+def test_anything_else_is_refused_by_name(content: str) -> None:
+    with pytest.raises(SettingsError, match="policy file p cannot be used"):
+        parse_policy(content.encode(), source="p")
+
+
+def test_change_is_seen_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    write(path, document())
+    file = PolicyFile(path)
+    first = file.poll(now=NOW)
+    assert file.poll(now=NOW) is first
+    write(path, document(revision=4, overrides=[]))
+    assert file.poll(now=NOW).overrides == ()
+
+
+def test_entries_end_when_they_expire(tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    write(path, document())
+    file = PolicyFile(path)
+    before, after = file.poll(now=SOON - timedelta(seconds=1)), file.poll(now=SOON)
+    assert (len(before.overrides), len(after.overrides)) == (2, 1)
+    assert TEMPLATE not in after.known_heavy
+    assert after.valid_until is None
+    assert (before.revision, before.known_heavy.generation) != (after.revision, after.known_heavy.generation)
+
+
+def test_bad_file_is_told_once_and_keeps_the_old_policy(tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    write(path, document())
+    file = PolicyFile(path)
+    old = file.poll(now=NOW)
+    path.write_text("{ not json")
+    with pytest.raises(SettingsError):
+        file.poll(now=NOW)
+    assert file.poll(now=NOW) is old
+    path.unlink()
+    with pytest.raises(SettingsError, match="cannot be read"):
+        file.poll(now=NOW)
+    assert file.poll(now=NOW) is old
+
+
+def test_missing_file_is_told_and_no_policy_is_in_force(tmp_path: Path) -> None:
+    file = PolicyFile(tmp_path / "policy.json")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        file.poll(now=NOW)
+    assert file.poll(now=NOW) is NO_POLICY

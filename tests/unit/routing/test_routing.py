@@ -1,0 +1,163 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from smart_routing.inference import Model
+from smart_routing.known_heavy import KnownHeavy
+from smart_routing.labels import QueryWeight
+from smart_routing.policy import NO_POLICY, Match, Override, Policy
+from smart_routing.request import Request
+from smart_routing.router import Router
+from smart_routing.routing import MAX_SQL_BYTES, POLICY_CHAIN, Case, Reason
+from tests.bundles import JoinModel
+
+LIGHT, HEAVY = QueryWeight.LIGHT, QueryWeight.HEAVY
+TWO_JOINS = "select * from a join b on a.x = b.x join c on b.x = c.x"
+REQUEST = Request(query_id="q", sql="select 1", user="ana", submitted_at=datetime(2026, 10, 5, 12, tzinfo=UTC))
+ETL_IS_HEAVY = Override(match=Match(user="etl"), decision=HEAVY)
+BI_IS_LIGHT = Override(match=Match(user="bi", source="superset"), decision=LIGHT)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return JoinModel().load(tmp_path_factory.mktemp("bundle") / "v1", version="1")
+
+
+def policy(*overrides: Override, known: str | None = None) -> Policy:
+    templates = [Case(request=replace(REQUEST, sql=known)).template] if known else []
+    return Policy(revision="1-abcdef", overrides=overrides, known_heavy=KnownHeavy.of(templates))
+
+
+@pytest.mark.parametrize(
+    ("sql", "weight", "reason"),
+    [
+        pytest.param("", HEAVY, Reason.UNPARSABLE, id="empty"),
+        pytest.param(" \n\t", HEAVY, Reason.UNPARSABLE, id="blank"),
+        pytest.param("-- nothing\n/* at all */", HEAVY, Reason.UNPARSABLE, id="comments"),
+        pytest.param(";", HEAVY, Reason.UNPARSABLE, id="semicolon"),
+        pytest.param("EXECUTE nightly USING 1", HEAVY, Reason.UNPARSABLE, id="execute-of-a-name"),
+        pytest.param("EXPLAIN ANALYZE EXECUTE nightly", HEAVY, Reason.UNPARSABLE, id="explain-analyze-execute"),
+        pytest.param("EXECUTE IMMEDIATE ' '", HEAVY, Reason.UNPARSABLE, id="execute-immediate-of-nothing"),
+        pytest.param("START TRANSACTION", HEAVY, Reason.TRANSACTION, id="start-transaction"),
+        pytest.param("COMMIT", HEAVY, Reason.TRANSACTION, id="commit"),
+        pytest.param("INSERT INTO t SELECT 1", HEAVY, Reason.WRITE_STATEMENT, id="insert"),
+        pytest.param("/* x */ CREATE TABLE t AS SELECT 1", HEAVY, Reason.WRITE_STATEMENT, id="ctas"),
+        pytest.param("EXPLAIN ANALYZE DELETE FROM t", HEAVY, Reason.WRITE_STATEMENT, id="explain-analyze-delete"),
+        pytest.param("EXECUTE IMMEDIATE 'DROP TABLE t'", HEAVY, Reason.WRITE_STATEMENT, id="execute-immediate-drop"),
+        pytest.param("CALL system.sync()", HEAVY, Reason.WRITE_STATEMENT, id="call"),
+        pytest.param("SHOW TABLES", LIGHT, Reason.METADATA_STATEMENT, id="show"),
+        pytest.param("EXPLAIN " + TWO_JOINS, LIGHT, Reason.METADATA_STATEMENT, id="explain"),
+        pytest.param("SET SESSION a = 1", LIGHT, Reason.METADATA_STATEMENT, id="set-session"),
+        pytest.param("select 1", LIGHT, Reason.MODEL, id="light-query"),
+        pytest.param(TWO_JOINS, HEAVY, Reason.MODEL, id="heavy-query"),
+        pytest.param("EXPLAIN ANALYZE " + TWO_JOINS, HEAVY, Reason.MODEL, id="explain-analyze-query"),
+        pytest.param("select * from information_schema.tables", LIGHT, Reason.MODEL, id="information-schema"),
+        pytest.param("select (((", LIGHT, Reason.MODEL, id="rejected-by-the-parser"),
+        pytest.param("frobnicate join join", HEAVY, Reason.MODEL, id="unknown-first-word"),
+        pytest.param("x" * (MAX_SQL_BYTES + 1), HEAVY, Reason.TOO_LARGE, id="over-1-MiB"),
+        pytest.param("select '" + "é" * (MAX_SQL_BYTES // 2) + "'", HEAVY, Reason.TOO_LARGE, id="over-1-MiB-in-UTF-8"),
+        pytest.param("select '" + "x" * (MAX_SQL_BYTES - 9) + "'", LIGHT, Reason.MODEL, id="exactly-1-MiB"),
+    ],
+)
+def test_statement_decides_without_policy(model: Model, sql: str, weight: QueryWeight, reason: Reason) -> None:
+    decision = Router(model=model).decide(replace(REQUEST, sql=sql))
+    assert (decision.weight, decision.reason, decision.model_version) == (weight, reason, model.version)
+    assert (decision.vector is not None) == (reason == Reason.MODEL)
+
+
+@pytest.mark.parametrize(
+    ("request_", "policy_", "weight", "reason"),
+    [
+        pytest.param(
+            replace(REQUEST, user="etl", sql="SHOW TABLES"),
+            policy(ETL_IS_HEAVY),
+            HEAVY,
+            Reason.OVERRIDE,
+            id="override-before-metadata",
+        ),
+        pytest.param(
+            replace(REQUEST, user="bi", source="superset", sql="x" * (MAX_SQL_BYTES + 1)),
+            policy(BI_IS_LIGHT),
+            LIGHT,
+            Reason.OVERRIDE,
+            id="override-before-too-large",
+        ),
+        pytest.param(
+            replace(REQUEST, user="bi"), policy(BI_IS_LIGHT), LIGHT, Reason.MODEL, id="override-needs-all-fields"
+        ),
+        pytest.param(
+            replace(REQUEST, user="etl"),
+            policy(Override(match=Match(user="etl"), decision=LIGHT), ETL_IS_HEAVY),
+            LIGHT,
+            Reason.OVERRIDE,
+            id="first-override-wins",
+        ),
+        pytest.param(
+            replace(REQUEST, in_transaction=True), NO_POLICY, HEAVY, Reason.TRANSACTION, id="live-transaction"
+        ),
+        pytest.param(
+            replace(REQUEST, in_transaction=True, sql="SHOW TABLES"),
+            NO_POLICY,
+            HEAVY,
+            Reason.TRANSACTION,
+            id="transaction-before-metadata",
+        ),
+        pytest.param(
+            replace(REQUEST, sql="select * from t where a = 7"),
+            policy(known="select * from t where a = 1"),
+            HEAVY,
+            Reason.KNOWN_HEAVY_TEMPLATE,
+            id="known-heavy-template",
+        ),
+        pytest.param(
+            replace(REQUEST, sql="SHOW TABLES"),
+            policy(known="SHOW TABLES"),
+            LIGHT,
+            Reason.METADATA_STATEMENT,
+            id="metadata-before-known-heavy",
+        ),
+        pytest.param(
+            replace(REQUEST, sql="select 2 from t"), policy(known="select 1"), LIGHT, Reason.MODEL, id="other-template"
+        ),
+    ],
+)
+def test_first_match_of_the_chain_decides(
+    model: Model, request_: Request, policy_: Policy, weight: QueryWeight, reason: Reason
+) -> None:
+    decision = Router(model=model, policy=policy_).decide(request_)
+    assert (decision.weight, decision.reason) == (weight, reason)
+
+
+def test_chain_has_the_order_of_the_contract() -> None:
+    assert [rule.__name__ for rule in POLICY_CHAIN] == [
+        "override",
+        "too_large",
+        "unparsable",
+        "transaction",
+        "write_statement",
+        "metadata_statement",
+        "known_heavy_template",
+        "no_model",
+        "by_model",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sql", "score"), [pytest.param("select 1", 1.0, id="light"), pytest.param(TWO_JOINS, 0.5, id="heavy")]
+)
+def test_score_is_that_of_the_returned_weight(model: Model, sql: str, score: float) -> None:
+    assert Router(model=model).decide(replace(REQUEST, sql=sql)).score == score
+
+
+def test_decision_without_a_model_has_no_score() -> None:
+    decision = Router().decide(REQUEST)
+    assert (decision.weight, decision.reason, decision.score) == (HEAVY, Reason.NO_MODEL, None)
+
+
+def test_probability_that_is_none_is_a_model_error(tmp_path: Path) -> None:
+    model = JoinModel().load(tmp_path / "v1", version="1")
+    broken = replace(model, bundle=replace(model.bundle, threshold=replace(model.bundle.threshold, value=float("nan"))))
+    decision = Router(model=broken).decide(REQUEST)
+    assert (decision.weight, decision.reason) == (HEAVY, Reason.MODEL_ERROR)

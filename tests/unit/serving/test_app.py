@@ -1,0 +1,125 @@
+import ast
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from serving.app import assemble, open_source
+from serving.listener import bind, is_loopback
+from serving.reloader import LAST_KNOWN_GOOD
+from smart_routing.errors import SettingsError
+from smart_routing.settings import ServingSettings
+from tests.bundles import JoinModel
+from tests.served import Served
+
+Serve = Callable[..., Served]
+MakeSettings = Callable[..., ServingSettings]
+REPOSITORY = Path(__file__).parents[3]
+NEVER_IN_A_WORKER = ("models", "monitoring", "flows", "mlflow", "prefect", "evidently", "pandas", "xgboost", "scipy")
+
+
+def test_worker_starts_from_the_last_known_good_version(serve: Serve, source: Path) -> None:
+    version = serve().route("select 1").json()["modelVersion"]
+    source.unlink()
+    served = serve()
+    assert served.data("GET", "/readyz").status_code == 200
+    assert served.route("select 1").json()["modelVersion"] == version
+    assert served.admin("GET", "/v1/model").json()["source"] == LAST_KNOWN_GOOD
+
+
+def test_alias_move_is_seen_by_polling(serve: Serve, point_to: Callable[[str, JoinModel], Path]) -> None:
+    served = serve(poll_seconds=0.01)
+    point_to("v1.1.0", JoinModel(per_join=0.5))
+    seen = {served.route("select 1").json()["modelVersion"].partition("-")[0] for _ in _until(served, "v1.1.0")}
+    assert seen <= {"v1.0.0", "v1.1.0"}
+
+
+def _until(served: Served, version: str) -> "list[int]":
+    tries: list[int] = []
+    while not served.route("select 1").json()["modelVersion"].startswith(version):
+        tries.append(len(tries))
+    return tries
+
+
+def test_policy_file_is_followed(serve: Serve, tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    path.write_text(json.dumps({"revision": 1, "overrides": [{"match": {"user": "ana"}, "decision": "heavy"}]}))
+    served = serve(policy_file=path)
+    assert served.route("select 1").json()["reason"] == "override"
+    watch = served.components.policy_watch
+    assert watch is not None
+    path.write_text("{")
+    watch.step()
+    assert served.route("select 1").json()["reason"] == "override"
+    assert served.metric("smart_routing_policy_reloads_total", outcome="rejected") == 1
+    path.write_text(json.dumps({"revision": 2}))
+    watch.step()
+    assert served.route("select 1").json()["reason"] == "model"
+
+
+def test_decision_log_is_whole_after_the_end(serve: Serve, settings: MakeSettings) -> None:
+    with Served(settings()) as served:
+        for _ in range(50):
+            served.route("select 1")
+    (path,) = (settings().decision_log or Path()).iterdir()
+    assert len(path.read_text().splitlines()) == 50
+    assert served.metric("smart_routing_decision_log_rows_total", outcome="written") == 50
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "10.0.0.7", "router.example"])  # noqa: S104  # refused, that is the point
+def test_admin_port_for_all_needs_a_token(settings: MakeSettings, host: str) -> None:
+    with pytest.raises(SettingsError, match="has no token"):
+        assemble(settings(admin_host=host, admin_port=8081))
+
+
+def test_empty_token_file_is_refused(settings: MakeSettings, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("\n")
+    with pytest.raises(SettingsError, match="is empty: expected a token"):
+        assemble(settings(admin_token_file=tmp_path / "token"))
+
+
+def test_registry_without_http_is_refused() -> None:
+    with pytest.raises(SettingsError, match="reads the registry over http"):
+        open_source("models:/query-weight-classifier@production")
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False)],  # noqa: S104
+)
+def test_loopback_is_told_from_the_rest(host: str, expected: bool) -> None:
+    assert is_loopback(host) is expected
+
+
+def test_second_worker_takes_the_next_admin_port() -> None:
+    with bind("127.0.0.1", _free_port()) as first:
+        port = first.getsockname()[1]
+        with bind("127.0.0.1", port) as second:
+            assert second.getsockname()[1] > port
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def test_admin_port_listens_beside_the_data_port(settings: MakeSettings) -> None:
+    port = _free_port()
+    with Served(settings(admin_port=port)) as served:
+        reply = served.outside(lambda: httpx.get(f"http://127.0.0.1:{port}/v1/model"))
+        assert reply.json()["version"].startswith("v1.0.0-")
+
+
+def test_worker_imports_nothing_of_the_loop() -> None:
+    program = (
+        "import serving.app, serving.__main__, sys; print(sorted({name.partition('.')[0] for name in sys.modules}))"
+    )
+    found = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert set(ast.literal_eval(found.stdout)).isdisjoint(NEVER_IN_A_WORKER)

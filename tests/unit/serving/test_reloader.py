@@ -1,0 +1,253 @@
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from serving.bundle_store import BundleStore
+from serving.metrics import Metrics
+from serving.reloader import LAST_KNOWN_GOOD, REFUSAL_LASTS, Reloader, ReloadOutcome
+from serving.sources import FILES, BundleRef, FolderSource
+from smart_routing.bundle import MODEL, THRESHOLD, write_bundle
+from smart_routing.errors import RegistryError, SmartRoutingError
+from smart_routing.features.schema import SCHEMA_HASH
+from smart_routing.router import Router
+from tests.bundles import JoinModel
+
+
+@dataclass
+class FakeSource:
+    """A source of folders that can be moved, broken and watched."""
+
+    ref: BundleRef
+    error: SmartRoutingError | None = None
+    download_error: SmartRoutingError | None = None
+    downloads: list[str] = field(default_factory=list)
+
+    def resolve(self) -> BundleRef:
+        if self.error:
+            raise self.error
+        return self.ref
+
+    def download(self, ref: BundleRef, folder: Path) -> None:
+        self.downloads.append(ref.version)
+        if self.download_error:
+            raise self.download_error
+        FolderSource(Path(ref.location)).download(ref, folder)
+
+
+@dataclass
+class Rig:
+    """A reloader with everything around it in the test's hands."""
+
+    root: Path
+    source: FakeSource
+    now: datetime = datetime(2026, 10, 5, 12, tzinfo=UTC)
+
+    def __post_init__(self) -> None:
+        self.router, self.metrics = Router(), Metrics.create()
+        self.reloader = Reloader(
+            self.source,
+            self.router,
+            store=BundleStore(self.root / "state"),
+            metrics=self.metrics,
+            source_name="fake",
+            poll_seconds=2.0,
+            clock=lambda: self.now,
+            random=Random(7),
+        )
+
+    @property
+    def serving(self) -> str | None:
+        model = self.router.models.current
+        return model.version.partition("-")[0] if model else None
+
+    def count(self, outcome: ReloadOutcome) -> float:
+        name = "smart_routing_model_reloads_total"
+        return self.metrics.registry.get_sample_value(name, {"outcome": outcome}) or 0.0
+
+
+def publish(root: Path, version: str, **changes: Any) -> BundleRef:
+    folder = root / f"v{version}"
+    digest = JoinModel(**changes).publish(folder)
+    return BundleRef(version=version, manifest_sha256=digest, location=str(folder))
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    return Rig(tmp_path, FakeSource(publish(tmp_path, "1")))
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def test_first_look_loads_and_the_next_finds_nothing_new(rig: Rig) -> None:
+    assert [rig.reloader.start(), rig.reloader.check()] == [ReloadOutcome.LOADED, ReloadOutcome.UNCHANGED]
+    assert (rig.serving, rig.reloader.status.source, rig.source.downloads) == ("v1", "fake", ["1"])
+
+
+def test_new_version_is_swapped_in_and_the_old_one_kept(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    rig.source.ref = publish(tmp_path, "2", per_join=0.5)
+    assert rig.reloader.check() == ReloadOutcome.LOADED
+    assert rig.serving == "v2"
+    assert rig.router.models.find("v1") is rig.router.models.previous
+    version = rig.router.models.current.version if rig.router.models.current else ""
+    labels = {"model_version": version, "feature_schema": SCHEMA_HASH, "source": "fake"}
+    assert rig.metrics.registry.get_sample_value("smart_routing_model_info", labels) == 1
+
+
+def test_same_bundle_under_another_number_is_another_version(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    rig.source.ref = publish(tmp_path, "2")
+    assert (rig.reloader.check(), rig.serving, rig.source.downloads) == (ReloadOutcome.LOADED, "v2", ["1"])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_one_flipped_byte_in_any_file_is_refused(rig: Rig, tmp_path: Path, name: str) -> None:
+    rig.reloader.start()
+    rig.source.ref = publish(tmp_path, "2", per_join=0.5)
+    flip(tmp_path / "v2" / name)
+    assert rig.reloader.check() == ReloadOutcome.REJECTED
+    assert (rig.serving, rig.count(ReloadOutcome.REJECTED)) == ("v1", 1)
+    refusal = rig.reloader.status.last_refusal
+    assert refusal is not None
+    assert (refusal.version, refusal.time) == ("2", rig.now)
+    assert name in refusal.reason
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_missing_file_is_refused(rig: Rig, tmp_path: Path, name: str) -> None:
+    rig.reloader.start()
+    rig.source.ref = publish(tmp_path, "2", per_join=0.5)
+    (tmp_path / "v2" / name).unlink()
+    assert (rig.reloader.check(), rig.serving) == (ReloadOutcome.REJECTED, "v1")
+
+
+def test_whole_bundle_that_fails_its_golden_rows_is_refused(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    content = JoinModel(per_join=0.5).content() | {MODEL: JoinModel(per_join=0.4).content()[MODEL]}
+    rig.source.ref = _publish_content(tmp_path / "v2", content)
+    assert (rig.reloader.check(), rig.serving) == (ReloadOutcome.REJECTED, "v1")
+    assert "golden row" in str(rig.reloader.status.last_refusal)
+
+
+@pytest.mark.parametrize("name", [MODEL, THRESHOLD])
+def test_whole_bundle_of_nonsense_is_refused(rig: Rig, tmp_path: Path, name: str) -> None:
+    rig.reloader.start()
+    rig.source.ref = _publish_content(tmp_path / "v2", JoinModel().content() | {name: b"nonsense"})
+    assert (rig.reloader.check(), rig.serving) == (ReloadOutcome.REJECTED, "v1")
+
+
+def _publish_content(folder: Path, content: dict[str, bytes]) -> BundleRef:
+    return BundleRef(version="2", manifest_sha256=write_bundle(folder, content), location=str(folder))
+
+
+def test_refused_version_is_not_downloaded_at_each_look(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    rig.source.ref = publish(tmp_path, "2", per_join=0.5)
+    flip(tmp_path / "v2" / MODEL)
+    assert [rig.reloader.check() for _ in range(3)] == [ReloadOutcome.REJECTED] + [ReloadOutcome.UNCHANGED] * 2
+    assert rig.source.downloads == ["1", "2"]
+    flip(tmp_path / "v2" / MODEL)
+    assert rig.reloader.check() == ReloadOutcome.UNCHANGED
+    assert (rig.reloader.check(force=True), rig.serving) == (ReloadOutcome.LOADED, "v2")
+
+
+def test_refused_version_is_tried_again_after_a_while(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    rig.source.ref = publish(tmp_path, "2", per_join=0.5)
+    flip(tmp_path / "v2" / MODEL)
+    rig.reloader.check()
+    flip(tmp_path / "v2" / MODEL)
+    rig.now += REFUSAL_LASTS + timedelta(seconds=1)
+    assert rig.reloader.check() == ReloadOutcome.LOADED
+
+
+def test_quarantined_version_is_refused_without_a_download(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    good = publish(tmp_path, "2", per_join=0.5)
+    rig.source.ref = BundleRef(
+        version="2", manifest_sha256=good.manifest_sha256, location=good.location, quarantined="missed heavies"
+    )
+    assert (rig.reloader.check(), rig.serving, rig.source.downloads) == (ReloadOutcome.REJECTED, "v1", ["1"])
+    assert "quarantined: missed heavies" in str(rig.reloader.status.last_refusal)
+    rig.source.ref = good
+    assert rig.reloader.check() == ReloadOutcome.LOADED
+
+
+def test_unreachable_source_keeps_the_old_version_and_is_asked_less_often(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    calm = rig.reloader.step()
+    rig.source.error = RegistryError("registry is down")
+    delays = [rig.reloader.step() for _ in range(8)]
+    assert 1.6 <= calm <= 2.4
+    assert delays[0] > calm
+    assert 24 <= delays[-1] <= 36
+    assert (rig.serving, rig.reloader.status.last_error) == ("v1", "registry is down")
+    rig.source.error = None
+    assert rig.reloader.step() <= 2.4
+    assert rig.reloader.status.last_error is None
+
+
+def test_download_that_breaks_off_is_no_refusal(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    rig.source.ref = publish(tmp_path, "2", per_join=0.5)
+    rig.source.download_error = RegistryError("connection reset")
+    assert (rig.reloader.check(), rig.reloader.status.last_refusal) == (ReloadOutcome.FAILED, None)
+    rig.source.download_error = None
+    assert (rig.reloader.check(), rig.serving) == (ReloadOutcome.LOADED, "v2")
+    assert not list((tmp_path / "state" / "bundles").glob(".incoming-*"))
+
+
+def test_last_known_good_starts_while_the_source_is_down(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    later = Rig(tmp_path, FakeSource(rig.source.ref, error=RegistryError("registry is down")))
+    assert later.reloader.start() == ReloadOutcome.FAILED
+    assert (later.serving, later.reloader.status.source) == ("v1", LAST_KNOWN_GOOD)
+    later.source.error = None
+    assert (later.reloader.check(), later.reloader.status.source) == (ReloadOutcome.UNCHANGED, "fake")
+    later.source.ref = publish(tmp_path, "2", per_join=0.5)
+    assert (later.reloader.check(), later.serving) == (ReloadOutcome.LOADED, "v2")
+
+
+def test_last_known_good_that_was_altered_does_not_start(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    flip(tmp_path / "state" / "bundles" / rig.source.ref.manifest_sha256 / MODEL)
+    later = Rig(tmp_path, FakeSource(rig.source.ref, error=RegistryError("registry is down")))
+    later.reloader.start()
+    assert later.serving is None
+    later.source.error = None
+    assert later.reloader.check() == ReloadOutcome.LOADED
+    assert later.router.models.current is not None
+
+
+def test_last_known_good_serves_where_the_new_version_is_corrupt_at_start(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    bad = publish(tmp_path, "2", per_join=0.5)
+    flip(tmp_path / "v2" / MODEL)
+    later = Rig(tmp_path, FakeSource(bad))
+    assert (later.reloader.start(), later.serving) == (ReloadOutcome.REJECTED, "v1")
+
+
+def test_old_bundles_are_dropped_from_disk(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    for number in range(2, 9):
+        rig.source.ref = publish(tmp_path, str(number), per_join=number / 100)
+        rig.reloader.check()
+    kept = {path.name for path in (tmp_path / "state" / "bundles").iterdir()}
+    assert len(kept) == 4
+    assert rig.source.ref.manifest_sha256 in kept
+
+
+def test_failure_that_nobody_foresaw_keeps_the_old_version(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    rig.source.ref = publish(tmp_path, "2", per_join=0.5)
+    (tmp_path / "state" / "bundles").rename(tmp_path / "elsewhere")
+    (tmp_path / "state" / "bundles").write_text("not a folder")
+    assert (rig.reloader.check(), rig.serving) == (ReloadOutcome.FAILED, "v1")

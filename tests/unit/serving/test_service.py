@@ -1,0 +1,49 @@
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from serving.metrics import Metrics
+from serving.service import Clocks, RoutingService
+from smart_routing.errors import UnknownModelVersionError
+from smart_routing.labels import QueryWeight
+from smart_routing.request import Request
+from smart_routing.router import Router
+from smart_routing.routing import Reason, RoutingDecision
+from tests.bundles import JoinModel
+
+NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
+REQUEST = Request(query_id="q", sql="select 1", user="ana", submitted_at=NOW)
+
+
+def service(folder: Path, ticks: Iterator[float], *, max_in_flight: int = 100) -> RoutingService:
+    router = Router(model=JoinModel().load(folder / "v1", version="1"))
+    clocks = Clocks(now=lambda: NOW, monotonic=lambda: next(ticks))
+    return RoutingService(router, metrics=Metrics.create(), clocks=clocks, max_in_flight=max_in_flight)
+
+
+async def together(routing: RoutingService, requests: int, *, deadline: float) -> list[RoutingDecision]:
+    return await asyncio.gather(*(routing.decide(REQUEST, deadline=deadline) for _ in range(requests)))
+
+
+def test_more_than_may_wait_is_heavy_at_once(tmp_path: Path) -> None:
+    routing = service(tmp_path, count(), max_in_flight=3)
+    decisions = asyncio.run(together(routing, 5, deadline=10_000))
+    assert [decision.reason for decision in decisions] == [Reason.MODEL] * 3 + [Reason.OVERLOADED] * 2
+    assert decisions[4].weight == QueryWeight.HEAVY
+    assert asyncio.run(together(routing, 3, deadline=10_000))[2].reason == Reason.MODEL
+
+
+def test_time_spent_waiting_for_others_counts(tmp_path: Path) -> None:
+    routing = service(tmp_path, count())
+    reasons = [decision.reason for decision in asyncio.run(together(routing, 4, deadline=30))]
+    assert reasons == [Reason.MODEL, Reason.MODEL, Reason.DEADLINE, Reason.DEADLINE]
+
+
+def test_overloaded_service_still_tells_of_an_unknown_pin(tmp_path: Path) -> None:
+    routing = service(tmp_path, count(), max_in_flight=0)
+    with pytest.raises(UnknownModelVersionError):
+        asyncio.run(routing.decide(REQUEST, deadline=10, pin="v9"))

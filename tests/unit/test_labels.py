@@ -1,0 +1,32 @@
+import pytest
+
+from smart_routing.errors import SettingsError
+from smart_routing.labels import LabelRule, QueryWeight
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "failed", "code", "weight"),
+    [
+        (299.9, 10 * 2**30, False, None, QueryWeight.LIGHT),
+        (300.0, 0, False, None, QueryWeight.HEAVY),
+        (0.0, 10 * 2**30 + 1, False, None, QueryWeight.HEAVY),
+        (0.0, 0, True, "EXCEEDED_SCAN_LIMIT", QueryWeight.HEAVY),
+        (0.0, 0, True, "CLUSTER_OUT_OF_MEMORY", QueryWeight.HEAVY),
+        (301.0, 0, True, "USER_CANCELED", QueryWeight.HEAVY),
+        (1.0, 0, True, "USER_CANCELED", None),
+        (1.0, 0, True, "EXCEEDED_TIME_LIMIT", None),
+    ],
+)
+def test_weight(cpu: float, memory: int, failed: bool, code: str | None, weight: QueryWeight | None) -> None:
+    assert LabelRule().weight(cpu_seconds=cpu, peak_memory_bytes=memory, failed=failed, error_code=code) is weight
+
+
+@pytest.mark.parametrize("limits", [{"cpu_seconds": 0}, {"memory_bytes": -1}, {"cpu_seconds": float("nan")}])
+def test_limit_that_is_not_positive_is_named(limits: dict[str, float]) -> None:
+    with pytest.raises(SettingsError, match=next(iter(limits)).replace("_", "-")):
+        LabelRule(**limits)  # type: ignore[arg-type]  # the values are what is wrong
+
+
+def test_rule_survives_its_json() -> None:
+    rule = LabelRule(cpu_seconds=1.5, memory_bytes=7)
+    assert LabelRule.from_json(rule.as_json()) == rule
