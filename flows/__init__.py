@@ -1,0 +1,1 @@
+"""Prefect flows: which step follows which, and nothing that computes."""

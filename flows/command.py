@@ -1,0 +1,97 @@
+"""The command line that all flows share: options, progress and errors on stderr, a summary on stdout, exit codes."""
+
+import json
+import logging
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NoReturn, Protocol
+
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL
+
+from smart_routing.errors import InputError, SettingsError, SmartRoutingError
+from smart_routing.labels import LabelRule
+
+INTERRUPTED: Final = 130
+_LIBRARIES: Final = "/site-packages/"
+
+
+class Summary(Protocol):
+    """What a command tells at its end: `str()` for people, `as_json()` with `--json`."""
+
+    def as_json(self) -> dict[str, Any]: ...
+
+
+class CommandParser(ArgumentParser):
+    """A parser with `--json`; a wrong argument is one line on stderr and exit code 2."""
+
+    def __init__(self, *, module: str, description: str) -> None:
+        super().__init__(prog=f"python -m {module}", description=description)
+        self.add_argument("--json", action="store_true", help="print a JSON summary as the last line of stdout")
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(InputError.exit_code, f"{self.prog}: {message}; see --help\n")
+
+
+def add_events(parser: ArgumentParser, *, required: bool = False) -> None:
+    """`--events`: the query log to read."""
+    otherwise = "" if required else "; default: the store"
+    told = f"JSON Lines of query events, plain or .gz: a file, a folder or s3://{otherwise}"
+    parser.add_argument("--events", required=required, metavar="P", help=told)
+
+
+def add_label_rule(parser: ArgumentParser) -> None:
+    """`--cpu-seconds` and `--memory-bytes`: the limits past which a statement is heavy."""
+    rule = LabelRule()
+    parser.add_argument("--cpu-seconds", type=float, default=rule.cpu_seconds, help="heavy from this on (%(default)s)")
+    parser.add_argument("--memory-bytes", type=int, default=rule.memory_bytes, help="heavy above this (%(default)s)")
+
+
+def positive(text: str) -> int:
+    """A whole number above 0, as an argument's type."""
+    if not text.isdecimal() or int(text) == 0:
+        raise ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def run(
+    parser: CommandParser, command: Callable[[Namespace], Summary], *, arguments: Sequence[str] | None = None
+) -> NoReturn:
+    """Parse, run, print the summary and exit: 0, the error's own exit code, or 130 when interrupted.
+
+    An error raised on purpose is one line; any other is a bug and keeps its traceback.
+    """
+    options = parser.parse_args(arguments)
+    _quiet_libraries()
+    try:
+        _reach_prefect()
+        summary = command(options)
+    except SmartRoutingError as error:
+        parser.exit(error.exit_code, f"{parser.prog}: {_one_line(error)}\n")
+    except KeyboardInterrupt:
+        parser.exit(INTERRUPTED, f"{parser.prog}: interrupted\n")
+    told = json.dumps(summary.as_json()) if options.json else str(summary)
+    sys.stdout.write(f"{told}\n")
+    sys.exit(0)
+
+
+def _reach_prefect() -> None:
+    """Say in one line what Prefect would say in forty, where its API is configured and does not answer."""
+    url = PREFECT_API_URL.value()
+    if not url:
+        return
+    with get_client(sync_client=True) as client:
+        failure = client.api_healthcheck()
+    if failure:
+        raise SettingsError(f"PREFECT_API_URL is {url}: expected a Prefect server that answers, or no such variable")
+
+
+def _one_line(error: SmartRoutingError) -> str:
+    return " ".join(str(error).split())
+
+
+def _quiet_libraries() -> None:
+    """Keep stderr to what our own code logs: libraries speak through exceptions, and Prefect has its own log."""
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(lambda record: _LIBRARIES not in record.pathname)

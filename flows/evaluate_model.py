@@ -1,0 +1,104 @@
+"""Evaluate a registered version on the holdout of a query log, beside the champion, and record the gate's verdict."""
+
+from argparse import Namespace
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from flows.arguments import whole
+from flows.champion import load_champion, load_version
+from flows.command import CommandParser, add_events, positive, run
+from flows.query_events import read_records
+from models.candidate import Examination, examine, write_examination
+from models.dataset import Split, label, split_by_time
+from models.exclusions import read_exclusions
+from models.gate import read_gate
+from models.registry import ModelRegistry
+from models.report import evaluation_lines, verdict_lines
+from models.tracking import Tracking
+from models.versions import ValidationStatus
+from smart_routing.inference import Model
+from smart_routing.labels import LabelRule
+from smart_routing.settings import QueryLogSettings, RegistrySettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationSummary:
+    """What the holdout and the gate said of a version."""
+
+    version: int
+    run_id: str
+    passed: bool
+    report: str
+    evaluation: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return self.report
+
+
+@flow(name="evaluate-model")
+def evaluate_model_flow(version: int, events: str | None = None, dry_run: bool = False) -> EvaluationSummary:
+    """Judge `version` by its own label rule on the last block of time; unless dry, its validation status follows."""
+    model = load(version)
+    split = split_log(events, model.bundle.label_rule)
+    examination = judge(whole(model), whole(split), whole(load_champion()))
+    with Tracking.connect(RegistrySettings.load()).run(f"evaluate version {version}") as run_id:
+        record(run_id, version, whole(model), whole(examination), dry_run=dry_run)
+    return EvaluationSummary(
+        version=version,
+        run_id=run_id,
+        passed=examination.verdict.passed,
+        report="\n".join([*evaluation_lines(examination.report), *verdict_lines(examination.verdict)]),
+        evaluation=examination.as_json(),
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def load(version: int) -> Model:
+    registry = ModelRegistry.connect(RegistrySettings.load())
+    return load_version(registry, registry.resolve(version))
+
+
+@task(cache_policy=NO_CACHE)
+def split_log(events: str | None, rule: LabelRule) -> Split:
+    labelled = label(read_records(events, QueryLogSettings.load()), rule, read_exclusions())
+    return split_by_time(labelled.reads)
+
+
+@task(cache_policy=NO_CACHE)
+def judge(model: Model, split: Split, champion: Model | None) -> Examination:
+    return examine(model, split.holdout, read_gate(), champion=champion)
+
+
+@task(cache_policy=NO_CACHE)
+def record(run_id: str, version: int, model: Model, examination: Examination, *, dry_run: bool) -> None:
+    settings = RegistrySettings.load()
+    with TemporaryDirectory() as scratch:
+        write_examination(examination, model.bundle.label_rule, Path(scratch))
+        Tracking.connect(settings).log_folder(run_id, Path(scratch), to="evaluation")
+    if not dry_run:
+        status = ValidationStatus.PASSED if examination.verdict.passed else ValidationStatus.FAILED
+        ModelRegistry.connect(settings).set_validation_status(version, status)
+
+
+def command(options: Namespace) -> EvaluationSummary:
+    return evaluate_model_flow(options.version, options.events, dry_run=options.dry_run)
+
+
+def parser() -> CommandParser:
+    made = CommandParser(module="flows.evaluate_model", description=str(__doc__))
+    made.add_argument("--version", type=positive, required=True, metavar="N", help="number of the version")
+    add_events(made)
+    made.add_argument("--dry-run", action="store_true", help="judge, and leave the version's validation status alone")
+    return made
+
+
+if __name__ == "__main__":
+    run(parser(), command)

@@ -1,0 +1,50 @@
+"""Where flows take query records from: the events they are given, or the store."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import boto3
+
+from smart_routing.errors import QueryLogError
+from smart_routing.querylog.records import QueryRecord
+from smart_routing.querylog.source import QueryLogReading, read_query_log
+from smart_routing.querylog.store import QueryLogStore, open_store
+from smart_routing.settings import QueryLogSettings, S3Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+def open_events(events: str, settings: QueryLogSettings) -> QueryLogReading:
+    """The query log at a file, a folder or s3://; raises `QueryLogError` where there is none."""
+    rejects = Path(settings.rejects)
+    return read_query_log(events, rejects=rejects, max_reject_share=settings.max_reject_share, s3=_s3(events))
+
+
+def open_query_log_store(settings: QueryLogSettings) -> QueryLogStore:
+    return open_store(settings.store, s3=_s3(settings.store))
+
+
+def read_records(
+    events: str | None, settings: QueryLogSettings, *, since: datetime | None = None, until: datetime | None = None
+) -> list[QueryRecord]:
+    """Records created in [since, until), of `events` or else of the store, each query id once.
+
+    Raises `QueryLogError` where the store is empty or the log cannot be read.
+    """
+    if events is None:
+        records = list(open_query_log_store(settings).read(since=since, until=until))
+        if not records:
+            raise QueryLogError(f"query log store {settings.store} has no records: ingest some, or give --events")
+        return records
+    unique = {record.query_id: record for record in open_events(events, settings)}
+    return [
+        record
+        for record in unique.values()
+        if (since is None or record.create_time >= since) and (until is None or record.create_time < until)
+    ]
+
+
+def _s3(location: str) -> "S3Client | None":
+    return boto3.client("s3", endpoint_url=S3Settings.load().endpoint_url) if location.startswith("s3://") else None

@@ -1,0 +1,159 @@
+"""Train a candidate on the query log, judge it on the holdout beside the champion, and register it as `staging`."""
+
+from argparse import Namespace
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from flows.arguments import whole
+from flows.champion import load_champion
+from flows.command import CommandParser, add_events, add_label_rule, run
+from flows.provenance import git_commit
+from flows.query_events import read_records
+from models.candidate import Candidate, Examination, examine, make_candidate, write_candidate, write_examination
+from models.dataset import Labelled, dataset_digest, label
+from models.exclusions import read_exclusions
+from models.gate import read_gate
+from models.lineage import log_candidate, log_lineage
+from models.registry import ModelRegistry, Provenance
+from models.report import training_report
+from models.tracking import Tracking
+from models.train import read_params
+from models.versions import ValidationStatus
+from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_reference
+from smart_routing import protocol
+from smart_routing.inference import Model
+from smart_routing.labels import LabelRule
+from smart_routing.settings import QueryLogSettings, RegistrySettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSummary:
+    """What a training run made. `version` is None where nothing was registered (a dry run)."""
+
+    version: int | None
+    run_id: str
+    passed: bool
+    reasons: tuple[str, ...]
+    manifest_sha256: str
+    report: str
+    evaluation: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return self.report
+
+
+@flow(name="train-classifier")
+def train_classifier_flow(
+    events: str | None = None,
+    cpu_seconds: float = 300.0,
+    memory_bytes: int = 10 * 1024**3,
+    seed: int = 0,
+    dry_run: bool = False,
+) -> TrainingSummary:
+    """Dataset, training, conversion, evaluation, gate, registration; `events` None reads the store."""
+    rule = LabelRule(cpu_seconds=cpu_seconds, memory_bytes=memory_bytes)
+    labelled = label_log(events, rule)
+    champion = load_champion()
+    with Tracking.connect(RegistrySettings.load()).run("train") as run_id, TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        candidate = make(whole(labelled), rule, seed)
+        manifest = write(whole(candidate), folder)
+        examination = judge(whole(candidate), whole(champion), folder)
+        log(run_id, whole(candidate), whole(examination), folder, source=events or "store")
+        version = None if dry_run else register(run_id, whole(candidate), whole(examination), folder)
+    return TrainingSummary(
+        version=version,
+        run_id=run_id,
+        passed=examination.verdict.passed,
+        reasons=examination.verdict.reasons,
+        manifest_sha256=manifest,
+        report=training_report(candidate, examination, version=version),
+        evaluation=examination.as_json(),
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def label_log(events: str | None, rule: LabelRule) -> Labelled:
+    labelled = label(read_records(events, QueryLogSettings.load()), rule, read_exclusions())
+    get_run_logger().info("%d records, %d labelled reads", labelled.records, len(labelled.reads))
+    return labelled
+
+
+@task(cache_policy=NO_CACHE)
+def make(labelled: Labelled, rule: LabelRule, seed: int) -> Candidate:
+    candidate = make_candidate(labelled, rule, read_params(seed=seed), read_gate())
+    get_run_logger().info(candidate.calibration.summary())
+    return candidate
+
+
+@task(cache_policy=NO_CACHE)
+def write(candidate: Candidate, folder: Path) -> str:
+    """The bundle, and the drift reference made of what it was trained and calibrated on."""
+    split, gain = candidate.split, candidate.trained.gain
+    learnt, held_out = ([example.request for example in block] for block in (split.train, split.calibration))
+    reference = make_reference(learnt, held_out, model=candidate.model, gain=gain)
+    write_reference(reference, folder / REFERENCE_ARTIFACT)
+    return write_candidate(candidate, folder / protocol.BUNDLE_ARTIFACT_PATH)
+
+
+@task(cache_policy=NO_CACHE)
+def judge(candidate: Candidate, champion: Model | None, folder: Path) -> Examination:
+    examination = examine(candidate.model, candidate.split.holdout, read_gate(), champion=champion)
+    write_examination(examination, candidate.model.bundle.label_rule, folder / "evaluation")
+    verdict = "passed" if examination.verdict.passed else "; ".join(examination.verdict.reasons)
+    get_run_logger().info("gate: %s", verdict)
+    return examination
+
+
+@task(cache_policy=NO_CACHE)
+def log(run_id: str, candidate: Candidate, examination: Examination, folder: Path, *, source: str) -> None:
+    tracking = Tracking.connect(RegistrySettings.load())
+    log_candidate(tracking, run_id, candidate, examination)
+    log_lineage(tracking, run_id, candidate, source=source)
+    for name in ("evaluation", "reference"):
+        tracking.log_folder(run_id, folder / name, to=name)
+
+
+@task(cache_policy=NO_CACHE)
+def register(run_id: str, candidate: Candidate, examination: Examination, folder: Path) -> int:
+    """A version with the gate's verdict as its validation status; `staging` only where it passed."""
+    registry = ModelRegistry.connect(RegistrySettings.load())
+    passed = examination.verdict.passed
+    provenance = Provenance(
+        run_id=run_id,
+        dataset_digest=dataset_digest(candidate.split),
+        git_commit=git_commit(),
+        validation_status=ValidationStatus.PASSED if passed else ValidationStatus.FAILED,
+    )
+    version = registry.register_bundle(folder / protocol.BUNDLE_ARTIFACT_PATH, provenance)
+    if passed:
+        registry.set_alias(protocol.ALIAS_STAGING, version.number)
+    return version.number
+
+
+def command(options: Namespace) -> TrainingSummary:
+    return train_classifier_flow(
+        options.events, options.cpu_seconds, options.memory_bytes, seed=options.seed, dry_run=options.dry_run
+    )
+
+
+def parser() -> CommandParser:
+    made = CommandParser(module="flows.train_classifier", description=str(__doc__))
+    add_events(made)
+    add_label_rule(made)
+    made.add_argument("--seed", type=int, default=0, help="seed of the booster (default 0)")
+    made.add_argument("--dry-run", action="store_true", help="judge the candidate and log the run, register nothing")
+    return made
+
+
+if __name__ == "__main__":
+    run(parser(), command)

@@ -1,0 +1,238 @@
+"""The main job on the bundled log: what was trained is what serves, row by row, on real servers."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import xgboost as xgb
+
+from infra.local.demo import EVENTS, LABEL_RULE, body
+from infra.local.processes import server_environment
+from infra.local.servers import router_server
+from models.dataset import Labelled, label, split_by_time
+from models.registry import ModelRegistry
+from models.train import labels, matrix
+from models.versions import ModelVersion
+from smart_routing import protocol
+from smart_routing.bundle import BOOSTER, Bundle, read_bundle
+from smart_routing.decision_log import LoggedDecision, read_decisions
+from smart_routing.features.statement import StatementKind
+from smart_routing.inference import Model, scores
+from smart_routing.labels import LabelRule
+from smart_routing.querylog.records import QueryRecord
+from smart_routing.querylog.source import read_query_log
+from smart_routing.settings import RegistrySettings
+from tests.conftest import delete_registered_models
+from tests.shell import Shell
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),  # MLflow's, on import
+    pytest.mark.timeout(600),
+]
+
+RULE = LabelRule(cpu_seconds=1, memory_bytes=35791394)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A trained, promoted version with its bundle on disk, and the shell that made it."""
+
+    shell: Shell
+    trained: dict[str, Any]
+    version: ModelVersion
+    folder: Path
+    bundle: Bundle
+
+    @property
+    def model(self) -> Model:
+        return Model.load(self.bundle, version=str(self.version.number))
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The replies of one router to the same bodies, and what it wrote into its decision log."""
+
+    replies: dict[str, dict[str, Any]]
+    again: dict[str, dict[str, Any]]
+    logged: dict[str, LoggedDecision]
+
+
+@pytest.fixture(scope="module")
+def loop(mlflow_server: str, prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+    scratch = tmp_path_factory.mktemp("loop")
+    environment = server_environment(
+        scratch,
+        PREFECT_HOME=str(scratch / "prefect"),
+        PREFECT_API_URL=prefect_server,
+        SMART_ROUTING_REGISTRY_URI=mlflow_server,
+        SMART_ROUTING_QUERY_LOG_STORE=str(scratch / "query-log"),
+        SMART_ROUTING_QUERY_LOG_REJECTS=str(scratch / "rejects.jsonl"),
+    )
+    shell = Shell(environment)
+    shell.flow("ingest_query_log", "--events", str(EVENTS))
+    trained = shell.flow("train_classifier", *LABEL_RULE)
+    shell.flow("promote_model", "--version", str(trained["version"]))
+    registry = ModelRegistry.connect(RegistrySettings(uri=mlflow_server))
+    version = registry.resolve("production")
+    folder = registry.download_bundle(version, scratch / "downloaded")
+    bundle = read_bundle(folder, manifest_sha256=version.manifest_sha256)
+    yield Loop(shell=shell, trained=trained, version=version, folder=folder, bundle=bundle)
+    delete_registered_models(mlflow_server)
+
+
+@pytest.fixture(scope="module")
+def records() -> list[QueryRecord]:
+    return list(read_query_log(str(EVENTS), rejects=None))
+
+
+@pytest.fixture(scope="module")
+def labelled(records: list[QueryRecord]) -> Labelled:
+    return label(records, RULE)
+
+
+def answer(loop: Loop, bodies: list[dict[str, Any]], folder: Path, *, cache_entries: int) -> Answered:
+    """Ask a fresh router about every body twice, in one order and then the other."""
+    folder.mkdir()
+    settings = {
+        "SMART_ROUTING_SERVING_STATE_DIR": str(folder / "state"),
+        "SMART_ROUTING_SERVING_DECISION_LOG": str(folder / "decisions"),
+        "SMART_ROUTING_SERVING_USER_KEY_FILE": str(folder / "user.key"),
+        "SMART_ROUTING_SERVING_VECTORS": "all",
+        "SMART_ROUTING_SERVING_CACHE_ENTRIES": str(cache_entries),
+    }
+    with (
+        router_server(folder, loop.shell.environment | settings) as router,
+        httpx.Client(base_url=router, timeout=30) as client,
+    ):
+        replies = {found["queryId"]: post(client, found) for found in bodies}
+        again = {found["queryId"]: post(client, found) for found in reversed(bodies)}
+    logged = {row.query_id: row for row in read_decisions(folder / "decisions") if row.query_id}
+    return Answered(replies, again, logged)
+
+
+def post(client: httpx.Client, content: dict[str, Any]) -> dict[str, Any]:
+    reply = client.post(protocol.ROUTE_PATH, json=content)
+    assert reply.status_code == 200
+    assert reply.headers[protocol.HEADER_MODEL_VERSION] == reply.json()["modelVersion"]
+    found: dict[str, Any] = reply.json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def cached(
+    loop: Loop, labelled: Labelled, records: list[QueryRecord], tmp_path_factory: pytest.TempPathFactory
+) -> Answered:
+    return answer(loop, bodies(labelled, records), tmp_path_factory.mktemp("cached") / "router", cache_entries=4096)
+
+
+@pytest.fixture(scope="module")
+def uncached(
+    loop: Loop, labelled: Labelled, records: list[QueryRecord], tmp_path_factory: pytest.TempPathFactory
+) -> Answered:
+    return answer(loop, bodies(labelled, records), tmp_path_factory.mktemp("uncached") / "router", cache_entries=0)
+
+
+def bodies(labelled: Labelled, records: list[QueryRecord]) -> list[dict[str, Any]]:
+    """Every labelled statement, writes too, as a body of the data port."""
+    by_id = {record.query_id: record for record in records}
+    return [body(by_id[example.request.query_id]) for example in labelled.examples]
+
+
+def test_training_reports_its_data_frontier_and_figures(loop: Loop) -> None:
+    routed, heuristic = loop.trained["evaluation"]["routed"], loop.trained["evaluation"]["heuristic"]
+    assert loop.trained["passed"]
+    assert loop.bundle.threshold.certificate is not None
+    assert loop.bundle.threshold.certificate.bound == 0.05
+    assert routed["false_negative_rate"]["value"] < heuristic["false_negative_rate"]["value"]
+    assert routed["cost"] < heuristic["cost"]
+    assert "1%  not supported" in loop.trained["report"]
+
+
+def test_version_carries_its_provenance(loop: Loop, labelled: Labelled) -> None:
+    tags = loop.version.tags
+    assert tags[protocol.TAG_VALIDATION_STATUS] == "passed"
+    assert tags[protocol.TAG_MANIFEST_SHA256] == loop.bundle.manifest_sha256 == loop.trained["manifest_sha256"]
+    assert json.loads(tags[protocol.TAG_LABEL_RULE]) == RULE.as_json()
+    assert tags[protocol.TAG_GIT_COMMIT]
+
+
+def test_same_log_seed_and_lock_give_the_same_bundle(loop: Loop) -> None:
+    again = loop.shell.flow("train_classifier", "--events", str(EVENTS), *LABEL_RULE, "--dry-run")
+    assert again["version"] is None
+    assert again["manifest_sha256"] == loop.trained["manifest_sha256"]
+
+
+def test_served_vectors_are_the_training_vectors(loop: Loop, labelled: Labelled, uncached: Answered) -> None:
+    decided = [example for example in labelled.reads if uncached.logged[example.request.query_id].reason == "model"]
+    expected = matrix(decided, loop.bundle.vocabulary)
+    served = np.stack([vector(uncached, example.request.query_id) for example in decided])
+    kinds = {example.statement.kind for example in labelled.reads if example not in decided}
+    assert len(decided) > 3000
+    assert kinds <= {StatementKind.METADATA}
+    np.testing.assert_array_equal(served, expected)
+
+
+def vector(answered: Answered, query_id: str) -> np.ndarray:
+    found = answered.logged[query_id].vector
+    assert found is not None
+    return found
+
+
+def test_xgboost_onnx_and_the_router_decide_alike(loop: Loop, labelled: Labelled, uncached: Answered) -> None:
+    reads = [example for example in labelled.reads if uncached.logged[example.request.query_id].reason == "model"]
+    features = matrix(reads, loop.bundle.vocabulary)
+    booster = xgb.Booster(model_file=str(loop.folder / BOOSTER))
+    native = booster.predict(xgb.DMatrix(features))
+    converted = scores(loop.model.session, features)
+    served = [uncached.replies[example.request.query_id] for example in reads]
+    threshold = loop.bundle.threshold.value
+    decisions = [reply["decision"] == "heavy" for reply in served]
+    assert (native >= threshold).tolist() == (converted >= threshold).tolist() == decisions
+    np.testing.assert_allclose(native, [reply["heavyProbability"] for reply in served], atol=1e-5)
+
+
+def test_two_routers_with_and_without_a_cache_reply_alike(cached: Answered, uncached: Answered) -> None:
+    assert cached.replies == cached.again == uncached.replies == uncached.again
+
+
+def test_served_holdout_has_the_figures_that_training_reported(
+    loop: Loop, labelled: Labelled, uncached: Answered
+) -> None:
+    holdout = split_by_time(labelled.reads).holdout
+    light = [uncached.replies[example.request.query_id]["decision"] == "light" for example in holdout]
+    missed = int((labels(holdout) & np.array(light)).sum())
+    assert missed == loop.trained["evaluation"]["routed"]["missed"]
+    assert np.mean(light) == pytest.approx(loop.trained["evaluation"]["routed"]["light_share"])
+
+
+def test_writes_go_to_large_and_metadata_to_small(labelled: Labelled, uncached: Answered) -> None:
+    expected = {
+        StatementKind.WRITE: ("heavy", "large", "write_statement"),
+        StatementKind.METADATA: ("light", "small", "metadata_statement"),
+    }
+    ruled = [example for example in labelled.examples if example.statement.kind in expected]
+    replies = [uncached.replies[example.request.query_id] for example in ruled]
+    found = [(reply["decision"], reply["targetCluster"], reply["reason"]) for reply in replies]
+    assert found == [expected[example.statement.kind] for example in ruled]
+
+
+def test_decision_log_holds_no_sql_and_no_user(
+    uncached: Answered, records: list[QueryRecord], labelled: Labelled
+) -> None:
+    rows = "\n".join(repr(row) for row in uncached.logged.values())
+    users = {record.user for record in records}
+    assert not any(user in rows for user in users)
+    assert "select" not in rows.lower()
+
+
+def test_evaluation_of_the_registered_version_repeats_the_figures(loop: Loop) -> None:
+    found = loop.shell.flow(
+        "evaluate_model", "--version", str(loop.version.number), "--events", str(EVENTS), "--dry-run"
+    )
+    assert found["evaluation"]["routed"] == loop.trained["evaluation"]["routed"]
+    assert found["evaluation"]["cost_difference"]["value"] == 0.0

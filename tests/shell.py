@@ -1,0 +1,40 @@
+"""The project's commands, run as a user runs them, against the servers of a test."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Python programs run in the root of the repository with this environment and no other."""
+
+    environment: dict[str, str]
+
+    def python(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=240,
+        )
+
+    def flow(self, name: str, *arguments: str) -> dict[str, Any]:
+        """The JSON summary of a flow that succeeds."""
+        done = self.python("-m", f"flows.{name}", *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return summary
+
+    def prefect(self, *arguments: str) -> str:
+        done = self.python("-m", "prefect", "--no-prompt", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
