@@ -12,7 +12,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.arguments import whole
 from flows.champion import load_champion, load_version
 from flows.command import CommandParser, add_events, positive, run
-from flows.query_events import read_records
+from flows.query_events import read_whole_log
 from models.candidate import Examination, examine, write_examination
 from models.dataset import Split, label, split_by_time
 from models.exclusions import read_exclusions
@@ -23,7 +23,7 @@ from models.tracking import Tracking
 from models.versions import ValidationStatus
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
-from smart_routing.settings import QueryLogSettings, RegistrySettings
+from smart_routing.settings import RegistrySettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ def load(version: int) -> Model:
 
 @task(cache_policy=NO_CACHE)
 def split_log(events: str | None, rule: LabelRule) -> Split:
-    labelled = label(read_records(events, QueryLogSettings.load()), rule, read_exclusions())
+    labelled = label(read_whole_log(events), rule, read_exclusions())
     return split_by_time(labelled.reads)
 
 

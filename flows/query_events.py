@@ -27,23 +27,27 @@ def open_query_log_store(settings: QueryLogSettings) -> QueryLogStore:
 
 
 def read_records(
-    events: str | None, settings: QueryLogSettings, *, since: datetime | None = None, until: datetime | None = None
+    events: str | None, *, since: datetime | None = None, until: datetime | None = None
 ) -> list[QueryRecord]:
-    """Records created in [since, until), of `events` or else of the store, each query id once.
-
-    Raises `QueryLogError` where the store is empty or the log cannot be read.
-    """
+    """Records created in [since, until), of `events` or else of the store, each query id once; there may be none."""
+    settings = QueryLogSettings.load()
     if events is None:
-        records = list(open_query_log_store(settings).read(since=since, until=until))
-        if not records:
-            raise QueryLogError(f"query log store {settings.store} has no records: ingest some, or give --events")
-        return records
+        return list(open_query_log_store(settings).read(since=since, until=until))
     unique = {record.query_id: record for record in open_events(events, settings)}
     return [
         record
         for record in unique.values()
         if (since is None or record.create_time >= since) and (until is None or record.create_time < until)
     ]
+
+
+def read_whole_log(events: str | None) -> list[QueryRecord]:
+    """All records; raises `QueryLogError` where the store is empty."""
+    records = read_records(events)
+    if not records:
+        store = QueryLogSettings.load().store
+        raise QueryLogError(f"query log store {store} has no records: ingest some, or give --events")
+    return records
 
 
 def _s3(location: str) -> "S3Client | None":

@@ -14,7 +14,7 @@ from flows.arguments import whole
 from flows.champion import load_champion
 from flows.command import CommandParser, add_events, add_label_rule, run
 from flows.provenance import git_commit
-from flows.query_events import read_records
+from flows.query_events import read_whole_log
 from models.candidate import Candidate, Examination, examine, make_candidate, write_candidate, write_examination
 from models.dataset import Labelled, dataset_digest, label
 from models.exclusions import read_exclusions
@@ -29,7 +29,7 @@ from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_refer
 from smart_routing import protocol
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
-from smart_routing.settings import QueryLogSettings, RegistrySettings
+from smart_routing.settings import RegistrySettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def train_classifier_flow(
 
 @task(cache_policy=NO_CACHE)
 def label_log(events: str | None, rule: LabelRule) -> Labelled:
-    labelled = label(read_records(events, QueryLogSettings.load()), rule, read_exclusions())
+    labelled = label(read_whole_log(events), rule, read_exclusions())
     get_run_logger().info("%d records, %d labelled reads", labelled.records, len(labelled.reads))
     return labelled
 
@@ -97,9 +97,11 @@ def make(labelled: Labelled, rule: LabelRule, seed: int) -> Candidate:
 
 @task(cache_policy=NO_CACHE)
 def write(candidate: Candidate, folder: Path) -> str:
-    """The bundle, and the drift reference made of what it was trained and calibrated on."""
+    """The bundle, and the drift reference: all reads, those that the trees learnt from apart."""
     split, gain = candidate.split, candidate.trained.gain
-    learnt, held_out = ([example.request for example in block] for block in (split.train, split.calibration))
+    learnt, held_out = (
+        [example.request for example in block] for block in (split.train, split.calibration + split.holdout)
+    )
     reference = make_reference(learnt, held_out, model=candidate.model, gain=gain)
     write_reference(reference, folder / REFERENCE_ARTIFACT)
     return write_candidate(candidate, folder / protocol.BUNDLE_ARTIFACT_PATH)

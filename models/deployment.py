@@ -148,9 +148,17 @@ def reconcile(model: RegisteredModel, *, at: datetime) -> Decision:
 
 
 def rollback_target(model: RegisteredModel) -> ModelVersion | None:
-    """The version that served last before the one that serves now, quarantined ones left out."""
-    served = [v for v in model.versions if v.promoted_at and v.quarantined is None and v.number != model.recorded]
-    return max(served, key=lambda version: (version.promoted_at or "", version.number), default=None)
+    """The version that served last before the one that serves now, quarantined ones left out.
+
+    What routers say they served counts; only where none of them says anything, what was promoted.
+    """
+    reported = any(version.served_at for version in model.versions)
+
+    def moment(version: ModelVersion) -> str:
+        return (version.served_at if reported else version.promoted_at) or ""
+
+    served = [v for v in model.versions if moment(v) and v.quarantined is None and v.number != model.recorded]
+    return max(served, key=lambda version: (moment(version), version.number), default=None)
 
 
 def apply(model: RegisteredModel, writes: Iterable[Write]) -> RegisteredModel:

@@ -83,6 +83,19 @@ class Tracking:
             for name, value in metrics.items():
                 self.client.log_metric(run_id, name, value)
 
+    def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
+        with answering(self.uri):
+            for key, value in tags.items():
+                self.client.set_tag(run_id, key, value)
+
+    def download(self, run_id: str, artifact: str, into: Path) -> Path | None:
+        """Fetch a file among a run's artifacts below the folder `into`; None where the run has no such file."""
+        folder = artifact.rpartition("/")[0]
+        with answering(self.uri):
+            if not any(found.path == artifact for found in self.client.list_artifacts(run_id, folder)):
+                return None
+            return Path(self.client.download_artifacts(run_id, artifact, str(into)))
+
     def log_datasets(self, run_id: str, datasets: Sequence[DatasetInput]) -> None:
         with answering(self.uri):
             self.client.log_inputs(run_id, datasets=list(datasets))

@@ -40,8 +40,13 @@ class ModelVersion:
 
     @property
     def promoted_at(self) -> str | None:
-        """When it last began to serve, ISO 8601 in UTC; None if it never served."""
+        """When it was last promoted, ISO 8601 in UTC; None if it never was."""
         return self.tags.get(protocol.TAG_PROMOTED_AT)
+
+    @property
+    def served_at(self) -> str | None:
+        """When a router last began to serve it, ISO 8601 in UTC; None if none said so."""
+        return self.tags.get(protocol.TAG_SERVED_AT)
 
     @property
     def quarantined(self) -> str | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote, unquote, urlsplit
@@ -13,7 +14,7 @@ from serving.s3_source import SCHEME as S3_SCHEME
 from serving.s3_source import download_folder
 from serving.sources import FILES, BundleRef, read_bundle_file
 from smart_routing.errors import BundleError, RegistryError, SettingsError, UnknownModelVersionError
-from smart_routing.protocol import BUNDLE_ARTIFACT_PATH, TAG_MANIFEST_SHA256, TAG_QUARANTINED
+from smart_routing.protocol import BUNDLE_ARTIFACT_PATH, TAG_MANIFEST_SHA256, TAG_QUARANTINED, TAG_SERVED_AT
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -80,6 +81,17 @@ class RegistrySource:
             _copy(Path(unquote(parts.path) if parts.scheme else root), folder)
         else:
             raise RegistryError(f"artifacts of run {run_id} are at {parts.scheme}: expected a proxy, s3 or a folder")
+
+    def report_served(self, ref: BundleRef, *, at: datetime) -> None:
+        """Tag the version: an alias has no history, and a rollback must know what really served."""
+        moment = at.astimezone(UTC).isoformat(timespec="microseconds")
+        tag = {"name": self._wanted.name, "version": ref.version, "key": TAG_SERVED_AT, "value": moment}
+        try:
+            reply = self._http.post(f"{_API}/model-versions/set-tag", json=tag)
+        except httpx.HTTPError as error:
+            raise RegistryError(f"registry cannot be told that version {ref.version} serves: {error!r}") from error
+        if not reply.is_success:
+            raise RegistryError(f"registry answers {reply.status_code} to the tag {TAG_SERVED_AT} of {ref.version}")
 
     def _version(self) -> Mapping[str, Any]:
         """The registry's record of the wanted version."""

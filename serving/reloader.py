@@ -141,10 +141,20 @@ class Reloader:
             raise BundleError(f"version {ref.version} is quarantined: {ref.quarantined}")
         bundle = self._store.fetch(ref, self._source.download)
         self._publish(ref, Model.load(bundle, version=ref.version), source=self._source_name)
+        self._keep_records(ref)
+
+    def _keep_records(self, ref: BundleRef) -> None:
+        """On disk for a start without the source, and at the source for a rollback; neither costs us the version."""
         try:
             self._store.remember(ref)
         except OSError as error:
             log_event(_log, "last_known_good_not_kept", level=logging.ERROR, version=ref.version, reason=error.strerror)
+        try:
+            self._source.report_served(ref, at=self._clock())
+        except SmartRoutingError as error:
+            log_event(
+                _log, "served_version_not_reported", level=logging.WARNING, version=ref.version, reason=str(error)
+            )
 
     def _load_last_known_good(self) -> None:
         ref = self._store.last_known_good()

@@ -1,5 +1,6 @@
 """Bundles on S3: a versioned path such as s3://bucket/prefix/models/v1.2.0/."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +34,9 @@ class S3Source:
 
     def download(self, ref: BundleRef, folder: Path) -> None:
         download_folder(self._s3, ref.location, folder)
+
+    def report_served(self, ref: BundleRef, *, at: datetime) -> None:
+        """A versioned path keeps no record."""
 
 
 def download_folder(s3: "S3Client", url: str, folder: Path) -> None:

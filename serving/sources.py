@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -38,7 +39,7 @@ class BundleRef:
 class ModelSource(Protocol):
     """Something that knows which version is in force and can hand over its files.
 
-    Both methods raise `RegistryError` where the source cannot be asked, `BundleError` where what it has is no bundle.
+    Its methods raise `RegistryError` where the source cannot be asked, `BundleError` where what it has is no bundle.
     """
 
     def resolve(self) -> BundleRef:
@@ -46,6 +47,9 @@ class ModelSource(Protocol):
 
     def download(self, ref: BundleRef, folder: Path) -> None:
         """Put the files of `ref` into the empty `folder`; whoever calls verifies them."""
+
+    def report_served(self, ref: BundleRef, *, at: datetime) -> None:
+        """Keep on record that `ref` has begun to serve, where the source keeps records."""
 
 
 class FolderSource:
@@ -64,6 +68,9 @@ class FolderSource:
     def download(self, ref: BundleRef, folder: Path) -> None:
         for name in FILES:
             (folder / name).write_bytes(read_bundle_file(Path(ref.location), name))
+
+    def report_served(self, ref: BundleRef, *, at: datetime) -> None:
+        """A folder keeps no record."""
 
 
 def version_of(folder_name: str) -> str:

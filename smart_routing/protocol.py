@@ -22,6 +22,9 @@ TAG_MANIFEST_SHA256: Final = "manifest_sha256"
 TAG_PROMOTED_AT: Final = "promoted_at"
 TAG_PROMOTED_BY: Final = "promoted_by"
 TAG_RETIRED_AT: Final = "retired_at"
+TAG_SERVED_AT: Final = "served_at"
+"""Set by the routers: when one last began to serve the version."""
+
 TAG_QUARANTINED: Final = "quarantined"
 
 BUNDLE_ARTIFACT_PATH: Final = "bundle"

@@ -74,6 +74,14 @@ class QueryLogSettings(Settings):
     max_reject_share: float = Field(0.05, ge=0, le=1, description="Share of bad lines above which reading a log fails.")
 
 
+class MonitoringSettings(Settings):
+    """Where reports about a version at work are kept."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MONITORING_")
+
+    reports: Path = Field(Path("var/reports"), description="Folder of drift reports, one folder each.")
+
+
 class S3Settings(Settings):
     """The S3 endpoint, where it is not the cloud's own; credentials come from boto3's usual places."""
 
@@ -143,6 +151,7 @@ ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
     QueryLogSettings,
     S3Settings,
     ServingSettings,
+    MonitoringSettings,
 )
 
 

@@ -1,11 +1,7 @@
 """The deployments of prefect.yaml, the commands behind them and their lock, on a real Prefect server."""
 
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +17,10 @@ from smart_routing.bundle import write_bundle
 from smart_routing.errors import RegistryError
 from smart_routing.settings import DeploymentSettings, RegistrySettings
 from tests.bundles import JoinModel
+from tests.shell import Shell
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
 
-ROOT = Path(__file__).parents[2]
 SCHEDULES = {
     "evaluate-model": None,
     "ingest-query-log": {"cron": "5 * * * *"},
@@ -34,36 +30,6 @@ SCHEDULES = {
     "rollback-model": None,
     "train-classifier": {"cron": "30 2 * * 1"},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Shell:
-    """Python programs run in the root of the repository against the servers of the test."""
-
-    environment: dict[str, str]
-
-    def python(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env=self.environment | variables,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    def flow(self, name: str, *arguments: str) -> dict[str, Any]:
-        """The JSON summary of a flow that succeeds."""
-        done = self.python("-m", f"flows.{name}", *arguments, "--json")
-        assert done.returncode == 0, done.stderr
-        summary: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return summary
-
-    def prefect(self, *arguments: str) -> str:
-        done = self.python("-m", "prefect", "--no-prompt", *arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
 
 
 @pytest.fixture

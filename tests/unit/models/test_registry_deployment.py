@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models.deployment import BY_CLICK, Decision, Order, SetAlias, apply, promote, reconcile, rollback
+from models.deployment import BY_CLICK, Decision, Order, SetAlias, SetTag, apply, promote, reconcile, rollback
 from models.versions import TAG_PROMOTION_REASON, ModelVersion, RegisteredModel, ValidationStatus
 from smart_routing import protocol
 from smart_routing.errors import InputError, UnknownModelVersionError
@@ -175,6 +175,27 @@ def test_two_clicks_then_rollback_returns_to_what_really_served() -> None:
     model = after(model, rollback(model, order=order(7, "misses")))
     assert aliases(model) == (4, 1)
     assert model.version(2).quarantined == "misses"
+
+
+def reported(model: RegisteredModel, number: int, minute: int) -> RegisteredModel:
+    """The model after a router said that it serves this version."""
+    return apply(model, [SetTag(number, protocol.TAG_SERVED_AT, order(minute).moment)])
+
+
+def test_two_clicks_that_nobody_looked_at_between_still_return_to_what_a_router_served() -> None:
+    model = reported(served(registry(), 1), 1, 0)
+    model = reported(click(model, 2), 2, 1)
+    model = seen(reported(click(model, 3), 3, 2), 3)
+    model = after(model, rollback(model, order=order(4)))
+    assert aliases(model) == (2, 1)
+    assert model.version(3).quarantined is not None
+
+
+def test_promoted_version_that_no_router_took_is_no_way_back() -> None:
+    model = reported(served(registry(), 1), 1, 0)
+    model = seen(click(model, 2), 1)
+    model = reported(seen(click(model, 3), 2), 3, 2)
+    assert aliases(after(model, rollback(model, order=order(3))))[0] == 1
 
 
 def test_click_back_to_an_older_version_is_recorded() -> None:

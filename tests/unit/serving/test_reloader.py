@@ -25,6 +25,8 @@ class FakeSource:
     error: SmartRoutingError | None = None
     download_error: SmartRoutingError | None = None
     downloads: list[str] = field(default_factory=list)
+    report_error: SmartRoutingError | None = None
+    reported: list[tuple[str, datetime]] = field(default_factory=list)
 
     def resolve(self) -> BundleRef:
         if self.error:
@@ -36,6 +38,11 @@ class FakeSource:
         if self.download_error:
             raise self.download_error
         FolderSource(Path(ref.location)).download(ref, folder)
+
+    def report_served(self, ref: BundleRef, *, at: datetime) -> None:
+        if self.report_error:
+            raise self.report_error
+        self.reported.append((ref.version, at))
 
 
 @dataclass
@@ -193,6 +200,21 @@ def test_unreachable_source_keeps_the_old_version_and_is_asked_less_often(rig: R
     rig.source.error = None
     assert rig.reloader.step() <= 2.4
     assert rig.reloader.status.last_error is None
+
+
+def test_source_is_told_what_serves_and_only_that(rig: Rig, tmp_path: Path) -> None:
+    rig.reloader.start()
+    rig.reloader.check()
+    rig.source.ref = publish(tmp_path, "2", per_join=0.5)
+    flip(tmp_path / "v2" / MODEL)
+    rig.reloader.check()
+    assert rig.source.reported == [("1", rig.now)]
+
+
+def test_source_that_cannot_be_told_does_not_stop_a_swap(rig: Rig, tmp_path: Path) -> None:
+    rig.source.report_error = RegistryError("read only")
+    rig.reloader.start()
+    assert (rig.serving, rig.count(ReloadOutcome.LOADED)) == ("v1", 1)
 
 
 def test_download_that_breaks_off_is_no_refusal(rig: Rig, tmp_path: Path) -> None:

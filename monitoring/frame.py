@@ -1,0 +1,97 @@
+"""`monitoring_frame`: statements as a model sees them, one row each; the reference and every window are made by it."""
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Final
+
+import pandas as pd
+
+from smart_routing.features.context import bucket
+from smart_routing.features.schema import DENSE_NAMES
+from smart_routing.features.statement import read_statement
+from smart_routing.features.vocabulary import Vocabulary, terms
+from smart_routing.inference import Model
+from smart_routing.labels import QueryWeight
+from smart_routing.request import Request
+from smart_routing.router import Router
+from smart_routing.routing import Reason, RoutingDecision
+
+SUBMITTED_AT: Final = "submitted_at"
+TEMPLATE: Final = "template"
+TENANT: Final = "tenant"
+SOURCE: Final = "source"
+USER: Final = "user"
+HEAVY_PROBABILITY: Final = "heavy_probability"
+HEAVY: Final = "heavy"
+NEAR_THRESHOLD: Final = "near_threshold"
+KNOWN_TERMS: Final = "known_terms"
+UNKNOWN_TOKEN_SHARE: Final = "unknown_token_share"
+
+NEAR_ODDS: Final = 2.0
+"""A probability is near the threshold where its odds are within this factor of the threshold's."""
+
+CONTEXT_COLUMNS: Final = (TENANT, SOURCE, USER, TEMPLATE)
+TEXT_COLUMNS: Final = (KNOWN_TERMS, UNKNOWN_TOKEN_SHARE)
+COLUMNS: Final = (
+    SUBMITTED_AT,
+    *CONTEXT_COLUMNS,
+    HEAVY_PROBABILITY,
+    HEAVY,
+    NEAR_THRESHOLD,
+    *TEXT_COLUMNS,
+    *DENSE_NAMES,
+)
+
+_DTYPES: Final = {
+    SUBMITTED_AT: "datetime64[us, UTC]",
+    HEAVY_PROBABILITY: "float64",
+    HEAVY: "bool",
+    NEAR_THRESHOLD: "bool",
+    **dict.fromkeys((*TEXT_COLUMNS, *DENSE_NAMES), "float32"),
+}
+
+
+def monitoring_frame(requests: Iterable[Request], model: Model) -> pd.DataFrame:
+    """A row for each request that the model decides, with the columns of `COLUMNS`; rules' statements are left out.
+
+    The tenant is catalog.schema; users are hashed buckets, templates fingerprints, and no text of a statement is
+    kept. Of a feature, NaN means that the statement has none.
+    """
+    router = Router(model=model)
+    decided = [(request, router.decide(request)) for request in requests]
+    rows = [_row(request, decision, model) for request, decision in decided if decision.reason is Reason.MODEL]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    return frame.astype(_DTYPES)
+
+
+def _row(request: Request, decision: RoutingDecision, model: Model) -> tuple[object, ...]:
+    vector, probability = decision.vector, decision.heavy_probability
+    if vector is None or probability is None:
+        raise AssertionError("a decision of the model carries its vector and probability")
+    tokens = read_statement(request.sql).text.tokens
+    return (
+        request.submitted_utc,
+        f"{request.catalog or ''}.{request.schema or ''}",
+        request.source or "",
+        bucket("user", request.user),
+        decision.template,
+        probability,
+        decision.weight is QueryWeight.HEAVY,
+        near(probability, model.threshold),
+        *_terms_known(tokens, model.bundle.vocabulary),
+        *vector[: len(DENSE_NAMES)].tolist(),
+    )
+
+
+def near(probability: float, threshold: float) -> bool:
+    """Whether the odds of a probability lie within a factor of `NEAR_ODDS` of the threshold's."""
+    odds = (probability * (1.0 - threshold), threshold * (1.0 - probability))
+    return max(odds) <= NEAR_ODDS * min(odds)
+
+
+def _terms_known(tokens: Sequence[str], vocabulary: Vocabulary) -> tuple[float, float]:
+    """How many of its terms the vocabulary has, and the share of its tokens that are in none of those."""
+    pairs = [f"{first} {second}" in vocabulary.idf for first, second in pairwise(tokens)]
+    known = [token in vocabulary.idf for token in tokens]
+    covered = [any(ways) for ways in zip(known, [False, *pairs], [*pairs, False], strict=True)] if tokens else [True]
+    return float(len(vocabulary.idf.keys() & set(terms(tokens)))), 1.0 - sum(covered) / len(covered)

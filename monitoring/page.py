@@ -1,0 +1,151 @@
+"""The drift page for people: the verdict, and Evidently's drawings of a sample."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pandas as pd
+
+from monitoring.distance import bins_of, psi
+from monitoring.drift import FEATURE_COLUMNS, ColumnDrift, DriftSummary
+from monitoring.frame import HEAVY_PROBABILITY, SOURCE, TENANT
+from monitoring.policy import Verdict
+from monitoring.reference import FITTED_COLUMNS, LEARNT, Reference
+from monitoring.thresholds import DriftThresholds
+from smart_routing.features.schema import DENSE_FEATURES
+
+if TYPE_CHECKING:
+    from evidently.core.report import Snapshot
+
+ALWAYS: Final = (HEAVY_PROBABILITY, TENANT, SOURCE)
+COUNTS: Final = frozenset(feature.name for feature in DENSE_FEATURES if feature.group in {"text", "tree"})
+"""Never negative and often with a long tail: drawn as ln(1 + x)."""
+
+_PSI: Final = "smart_routing_psi"
+_BODY: Final = "<body>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageContent:
+    """What a page tells of: `version` is the model's, and `current` the window's `monitoring_frame`."""
+
+    version: str
+    verdict: Verdict
+    summary: DriftSummary
+    reference: Reference
+    current: pd.DataFrame
+
+
+def write_page(content: PageContent, path: Path, thresholds: DriftThresholds) -> None:
+    """Write one HTML file that needs no network; the summary must have compared something.
+
+    Evidently is given our PSI and our limits, so its table and the verdict agree; both sides are sampled to
+    `thresholds.page.rows`.
+    """
+    columns = page_columns(content.summary, most=thresholds.page.columns)
+    window = content.summary.window
+    reference = content.reference.outside(window.start, window.end)
+    with _evidently():
+        _draw(
+            _sample(_drawn(_fair(reference), columns), thresholds.page.rows),
+            _sample(_drawn(content.current, columns), thresholds.page.rows),
+            columns=columns,
+            drift_share=thresholds.drift_share,
+        ).save_html(str(path))
+    path.write_text(_with_heading(path.read_text(), content))
+
+
+def page_columns(summary: DriftSummary, *, most: int) -> tuple[ColumnDrift, ...]:
+    """The prediction, the context, then `most` features: those that drifted, and after them those of most gain."""
+    of = {column.column: column for column in summary.columns}
+    features = [of[name] for name in FEATURE_COLUMNS if name in of]
+    ranked = sorted(features, key=lambda column: (not column.drifted, -column.gain_share, -column.psi))
+    return tuple(of[name] for name in ALWAYS if name in of) + tuple(ranked[:most])
+
+
+def _fair(reference: Reference) -> pd.DataFrame:
+    """The reference's rows, what the fit has coloured left empty; Evidently leaves empty values out."""
+    coloured = [column for column in FITTED_COLUMNS if reference.rows[column].dtype.kind == "f"]
+    rows = reference.rows.copy()
+    rows.loc[rows[LEARNT], coloured] = np.nan
+    return rows
+
+
+def _drawn(frame: pd.DataFrame, columns: tuple[ColumnDrift, ...]) -> pd.DataFrame:
+    names = [column.column for column in columns]
+    return pd.DataFrame(
+        {_title(name): np.log1p(frame[name]) if name in COUNTS else frame[name] for name in names}
+    ).reset_index(drop=True)
+
+
+def _title(column: str) -> str:
+    return f"ln(1 + {column})" if column in COUNTS else column
+
+
+def _sample(frame: pd.DataFrame, most: int) -> pd.DataFrame:
+    return frame.sample(most, random_state=0) if len(frame) > most else frame
+
+
+def _draw(
+    reference: pd.DataFrame, current: pd.DataFrame, *, columns: tuple[ColumnDrift, ...], drift_share: float
+) -> "Snapshot":
+    # A late import: it takes five seconds, and most of monitoring can do without.
+    from evidently import DataDefinition, Dataset, Report
+    from evidently.presets import DataDriftPreset
+
+    _register_psi()
+    categories = [name for name in current if current[name].dtype.kind == "O"]
+    numbers = [name for name in current if name not in categories]
+    definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
+    preset = DataDriftPreset(
+        columns=list(current),
+        method=_PSI,
+        per_column_threshold={_title(column.column): column.limit for column in columns},
+        drift_share=drift_share,
+    )
+    sides = [Dataset.from_pandas(side, data_definition=definition) for side in (current, reference)]
+    return Report([preset], include_tests=True).run(*sides)
+
+
+def _register_psi() -> None:
+    """Make our PSI known to Evidently, whose own has bins of equal width and misses shifts of heavy tails."""
+    from evidently.legacy.calculations.stattests import StatTest, register_stattest
+    from evidently.legacy.core import ColumnType
+
+    kinds = [ColumnType.Numerical, ColumnType.Categorical]
+    test = StatTest(name=_PSI, display_name="PSI over the reference's deciles", allowed_feature_types=kinds)
+    register_stattest(test, _psi)
+
+
+def _psi(reference: "pd.Series[Any]", current: "pd.Series[Any]", _: object, threshold: float) -> tuple[float, bool]:
+    bins = bins_of(reference)
+    distance = psi(bins.counts(reference), bins.counts(current))
+    return distance, distance >= threshold
+
+
+@contextmanager
+def _evidently() -> Iterator[None]:
+    """Evidently 0.7 warns of what NumPy, pandas and pydantic will take away; its pin keeps that from happening."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _with_heading(page: str, content: PageContent) -> str:
+    if _BODY not in page:
+        raise AssertionError(f"Evidently's page has no {_BODY}")
+    summary, verdict = content.summary, content.verdict
+    lines = (
+        f"<h1>Drift of {escape(content.version)}: {escape(verdict.kind)}</h1>",
+        f"<p>{escape(verdict.reason)}</p>",
+        f"<p>Window {escape(str(summary.window))}, {summary.current_rows} read statements; "
+        f"reference {summary.reference_rows}. The columns below are judged by the limits of this verdict; Evidently's "
+        "&ldquo;dataset drift&rdquo; counts columns only, not new names or shares of decisions.</p>",
+    )
+    style = "font-family: sans-serif; max-width: 75em; margin: 2em auto 0; padding: 0 1.5em"
+    return page.replace(_BODY, f'{_BODY}<header style="{style}">{"".join(lines)}</header>', 1)

@@ -1,0 +1,128 @@
+"""The drift report on real MLflow servers and the bundled log: quiet on a usual day, an alert when a tenant arrives."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from infra.local.demo import EVENTS
+from infra.local.processes import server_environment
+from models.dataset import label, split_by_time
+from models.registry import ModelRegistry, Provenance
+from models.versions import ModelVersion
+from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_reference
+from smart_routing import protocol
+from smart_routing.bundle import read_bundle
+from smart_routing.inference import Model
+from smart_routing.labels import LabelRule
+from smart_routing.querylog.source import read_query_log
+from smart_routing.settings import RegistrySettings
+from tests.bundles import JoinModel
+from tests.shell import Shell
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
+
+GAIN = {"join_keywords": 1.0}
+REFERENCE_ENDS = datetime(2026, 10, 9, tzinfo=UTC)
+
+
+def serve(uri: str, folder: Path, *, with_reference: bool = True) -> ModelVersion:
+    """Register a version made from the log before the 9th, with the reference that training stores, and promote it."""
+    JoinModel().publish(folder / "bundle")
+    registry = ModelRegistry.connect(RegistrySettings(uri=uri))
+    with registry.tracking.run("train") as run_id:
+        if with_reference:
+            make_and_write_reference(folder)
+            registry.tracking.log_folder(run_id, folder / "reference", to="reference")
+        version = registry.register_bundle(
+            folder / "bundle", Provenance(run_id=run_id, dataset_digest="d", git_commit="c")
+        )
+    registry.set_alias(protocol.ALIAS_PRODUCTION, version.number)
+    return version
+
+
+def make_and_write_reference(folder: Path) -> None:
+    model = Model.load(read_bundle(folder / "bundle"), version="1")
+    records = [record for record in read_query_log(EVENTS, rejects=None) if record.create_time < REFERENCE_ENDS]
+    split = split_by_time(label(records, LabelRule(cpu_seconds=1, memory_bytes=35791394)).reads)
+    learnt, held_out = ([example.request for example in block] for block in (split.train, split.calibration))
+    write_reference(make_reference(learnt, held_out, model=model, gain=GAIN), folder / REFERENCE_ARTIFACT)
+
+
+@pytest.fixture
+def shell(prefect_server: str, tmp_path: Path) -> Callable[[str], Shell]:
+    """A shell whose registry is at the given address."""
+    return lambda uri: Shell(
+        server_environment(
+            tmp_path,
+            PREFECT_HOME=str(tmp_path / "prefect"),
+            PREFECT_API_URL=prefect_server,
+            SMART_ROUTING_REGISTRY_URI=uri,
+            SMART_ROUTING_QUERY_LOG_STORE=str(tmp_path / "query-log"),
+            SMART_ROUTING_QUERY_LOG_REJECTS=str(tmp_path / "rejects.jsonl"),
+            SMART_ROUTING_MONITORING_REPORTS=str(tmp_path / "reports"),
+        )
+    )
+
+
+def test_a_new_tenant_is_an_alert_kept_as_file_and_as_artifact(
+    registry_server: str, shell: Callable[[str], Shell], tmp_path: Path
+) -> None:
+    version = serve(registry_server, tmp_path)
+    report = shell(registry_server).flow("report_drift", "--events", str(EVENTS), "--as-of", "2026-10-11")
+    client = MlflowClient(registry_server)
+    run = client.get_run(report["run_id"])
+    folder = Path(client.download_artifacts(report["run_id"], "drift", str(tmp_path)))
+    summary = json.loads((folder / "drift.json").read_text())
+    assert report["verdict"] == run.data.tags["verdict"] == summary["verdict"]["kind"] == "alert"
+    assert "lake.research" in report["reason"]
+    assert run.data.tags["model_version"] == str(version.number)
+    assert run.info.run_id != version.run_id
+    assert (folder / "drift.html").read_bytes() == Path(report["html"]).read_bytes()
+    assert f"Drift of {report['model_version']}: alert" in Path(report["html"]).read_text()
+
+
+def test_a_usual_day_of_the_store_is_quiet_and_a_silent_one_is_no_data(
+    mlflow_tracking_uri: str, shell: Callable[[str], Shell], tmp_path: Path
+) -> None:
+    serve(mlflow_tracking_uri, tmp_path)
+    here = shell(mlflow_tracking_uri)
+    empty = here.flow("report_drift", "--as-of", "2026-10-10T00:00:00+00:00")
+    here.flow("ingest_query_log", "--events", str(EVENTS))
+    usual = here.flow("report_drift", "--as-of", "2026-10-10T00:00:00+00:00", "--out", str(tmp_path / "out"))
+    assert (empty["verdict"], empty["html"], empty["current_rows"]) == ("no data", None, 0)
+    assert (usual["verdict"], usual["html"]) == ("none", str(tmp_path / "out" / "drift.html"))
+    assert usual["current_rows"] > 300
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [("--as-of", "soon", "--as-of is 'soon'"), ("--window", "1 week", "--window is '1 week'")],
+    ids=["as of", "window"],
+)
+def test_a_bad_option_is_one_line_and_exit_code_2(
+    shell: Callable[[str], Shell], option: str, value: str, told: str
+) -> None:
+    done = shell("sqlite:///nothing.db").python("-m", "flows.report_drift", option, value)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert told in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_without_production_it_says_so(mlflow_tracking_uri: str, shell: Callable[[str], Shell]) -> None:
+    done = shell(mlflow_tracking_uri).python("-m", "flows.report_drift")
+    assert done.returncode == 2
+    assert "alias 'production' has no version" in done.stderr
+
+
+def test_a_version_without_a_reference_is_named(
+    mlflow_tracking_uri: str, shell: Callable[[str], Shell], tmp_path: Path
+) -> None:
+    version = serve(mlflow_tracking_uri, tmp_path, with_reference=False)
+    done = shell(mlflow_tracking_uri).python("-m", "flows.report_drift", "--events", str(EVENTS))
+    assert done.returncode == 1
+    assert f"model version {version.number} has no {REFERENCE_ARTIFACT}" in done.stderr

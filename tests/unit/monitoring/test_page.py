@@ -1,0 +1,86 @@
+"""The page and the files of a report."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from monitoring.drift import summarise
+from monitoring.files import write_report
+from monitoring.frame import monitoring_frame
+from monitoring.page import PageContent, page_columns
+from monitoring.policy import Verdict, judge
+from monitoring.reference import Reference
+from monitoring.thresholds import read_thresholds
+from monitoring.window import Window
+from smart_routing.errors import SettingsError
+from smart_routing.inference import Model
+from tests.unit.monitoring.samples import WINDOW_DAY, Fleet
+
+THRESHOLDS = read_thresholds()
+WINDOW = Window.before(WINDOW_DAY + timedelta(days=1), timedelta(days=1))
+
+
+def content(reference: Reference, model: Model, *, rows: int = 400) -> PageContent:
+    fleet = Fleet(joins=(0.05, 0.1, 0.15, 0.3, 0.4))
+    current = monitoring_frame(fleet.requests(rows, day=WINDOW_DAY, seed=5), model)
+    summary = summarise(reference, current, window=WINDOW, thresholds=THRESHOLDS)
+    verdict = judge(summary, THRESHOLDS)
+    return PageContent(version=model.version, verdict=verdict, summary=summary, reference=reference, current=current)
+
+
+@pytest.fixture(scope="module")
+def page(reference: Reference, model: Model, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("report")
+    write_report(content(reference, model), folder, THRESHOLDS)
+    return (folder / "drift.html").read_text()
+
+
+def test_page_opens_with_the_verdict(page: str, model: Model) -> None:
+    heading = page.partition("<body>")[2][:2000]
+    assert f"Drift of {model.version}: alert" in heading
+    assert "The share called heavy is" in heading
+
+
+def test_page_needs_no_network(page: str) -> None:
+    assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="http', page)
+
+
+def test_page_shows_our_distances_by_our_limits(page: str, reference: Reference, model: Model) -> None:
+    joins = next(found for found in content(reference, model).summary.columns if found.column == "join_count")
+    assert "PSI over the reference" in page
+    assert f"{joins.psi:.6f}" in page
+
+
+def test_page_columns_are_prediction_context_and_what_moved_or_matters(reference: Reference, model: Model) -> None:
+    columns = [found.column for found in page_columns(content(reference, model).summary, most=4)]
+    assert columns[:3] == ["heavy_probability", "tenant", "source"]
+    assert columns[3:6] == ["join_keywords", "join_count", "sql_length"]
+    assert len(columns) == 7
+
+
+def test_names_in_a_verdict_are_no_markup(reference: Reference, model: Model, tmp_path: Path) -> None:
+    told = content(reference, model)
+    hostile = PageContent(
+        version=told.version,
+        verdict=Verdict("alert", "tenant <script>alert(1)</script>"),
+        summary=told.summary,
+        reference=reference,
+        current=told.current,
+    )
+    write_report(hostile, tmp_path, THRESHOLDS)
+    assert "tenant &lt;script&gt;alert(1)&lt;/script&gt;" in (tmp_path / "drift.html").read_text()
+
+
+def test_a_report_without_data_has_no_page(reference: Reference, model: Model, tmp_path: Path) -> None:
+    (tmp_path / "drift.html").write_text("of an earlier run")
+    files = write_report(content(reference, model, rows=0), tmp_path, THRESHOLDS)
+    assert [file.name for file in files] == ["drift.json"]
+    assert [file.name for file in tmp_path.iterdir()] == ["drift.json"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(reference: Reference, model: Model, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match=r"report folder .*file/below cannot be written"):
+        write_report(content(reference, model, rows=0), tmp_path / "file" / "below", THRESHOLDS)
