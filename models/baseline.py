@@ -7,8 +7,9 @@ import numpy as np
 
 from models.dataset import Example
 from models.scoring import Scored, scored
-from smart_routing.features.sql import join_count, walk
+from smart_routing.features.joins import join_count
 from smart_routing.features.statement import StatementKind
+from smart_routing.features.tree import walk
 
 MOST_CHARACTERS: Final = 2000
 MOST_JOINS: Final = 3

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.dataset import Example
 from smart_routing.features.context import context_buckets
-from smart_routing.features.sql import walk
+from smart_routing.features.tree import walk
 from smart_routing.features.vocabulary import Vocabulary, terms
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Final
 
-from smart_routing.features.sql import Tree
+from smart_routing.features.tree import Tree
 from smart_routing.request import Request
 
 BUCKETS: Final = 2**20

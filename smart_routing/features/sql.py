@@ -1,50 +1,21 @@
 """Features of a statement's tree: one small function each, listed in `TREE_FEATURES`."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import chain
 from typing import Final
 
 from sqlglot import exp
 
-
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """A statement's tree with its nodes sorted by type in one walk, so that no feature walks again."""
-
-    depth: int
-    nodes: dict[type[exp.Expr], list[exp.Expr]]
-    tables: tuple[exp.Table, ...]
-
-    def all(self, *families: type[exp.Expr]) -> Iterator[exp.Expr]:
-        """Every node that is of one of these types or of their subtypes."""
-        return chain.from_iterable(nodes for kind, nodes in self.nodes.items() if issubclass(kind, families))
-
-    def count(self, *families: type[exp.Expr]) -> float:
-        return float(sum(len(nodes) for kind, nodes in self.nodes.items() if issubclass(kind, families)))
-
-
-def walk(root: exp.Expr) -> Tree:
-    """Visit every node once, without recursion."""
-    nodes: dict[type[exp.Expr], list[exp.Expr]] = {}
-    deepest = 0
-    stack = [(root, 1)]
-    while stack:
-        node, depth = stack.pop()
-        deepest = max(deepest, depth)
-        nodes.setdefault(type(node), []).append(node)
-        stack.extend((child, depth + 1) for child in node.iter_expressions(reverse=True))
-    return Tree(deepest, nodes, _source_tables(nodes))
-
-
-def _source_tables(nodes: dict[type[exp.Expr], list[exp.Expr]]) -> tuple[exp.Table, ...]:
-    """Real tables: names that a WITH defines are not."""
-    named = {cte.alias.lower() for cte in nodes.get(exp.CTE, ())}
-    tables = (table for table in nodes.get(exp.Table, ()) if isinstance(table, exp.Table))
-    return tuple(table for table in tables if table.name and (table.db or table.name.lower() not in named))
-
-
-TreeFeature = Callable[[Tree], float]
+from smart_routing.features.joins import (
+    cross_join_count,
+    distinct_table_count,
+    join_count,
+    join_graph_density,
+    join_inequality_count,
+    missing_join_conditions,
+    outer_join_count,
+    self_join_count,
+    table_count,
+)
+from smart_routing.features.tree import Tree, TreeFeature
 
 _BRACKETS: Final = (exp.Subquery, exp.In, exp.Exists)
 
@@ -67,80 +38,6 @@ def cte_count(tree: Tree) -> float:
 def subquery_count(tree: Tree) -> float:
     """Queries inside brackets, IN and EXISTS included, CTEs not."""
     return float(sum(isinstance(select.parent, _BRACKETS) for select in tree.all(exp.Select, exp.SetOperation)))
-
-
-def table_count(tree: Tree) -> float:
-    """References to tables, repeats included."""
-    return float(len(tree.tables))
-
-
-def distinct_table_count(tree: Tree) -> float:
-    """Different tables."""
-    return float(len({(table.catalog.lower(), table.db.lower(), table.name.lower()) for table in tree.tables}))
-
-
-def self_join_count(tree: Tree) -> float:
-    """References beyond the first to the same table."""
-    return table_count(tree) - distinct_table_count(tree)
-
-
-def join_count(tree: Tree) -> float:
-    """Joins anywhere in the statement, comma joins included."""
-    return tree.count(exp.Join)
-
-
-def outer_join_count(tree: Tree) -> float:
-    """LEFT, RIGHT and FULL joins."""
-    return float(sum(bool(join.args.get("side")) for join in tree.all(exp.Join)))
-
-
-def cross_join_count(tree: Tree) -> float:
-    """Joins with neither ON nor USING: CROSS JOIN and commas."""
-    return float(sum(not (join.args.get("on") or join.args.get("using")) for join in tree.all(exp.Join)))
-
-
-def join_graph_density(tree: Tree) -> float:
-    """Linked pairs of sources over all pairs, in the SELECT with the most sources; 1 where no SELECT has two."""
-    graph = max(_join_graphs(tree), key=lambda graph: graph.sources, default=_JoinGraph())
-    pairs = graph.sources * (graph.sources - 1) / 2
-    return min(1.0, len(graph.edges) / pairs) if pairs else 1.0
-
-
-def missing_join_conditions(tree: Tree) -> float:
-    """Conditions short of a connected join graph, over all SELECTs; above 0 a Cartesian product is likely."""
-    return float(sum(max(0, graph.sources - 1 - len(graph.edges)) for graph in _join_graphs(tree)))
-
-
-@dataclass(slots=True)
-class _JoinGraph:
-    """Sources of one SELECT and the pairs of them that a comparison or USING links."""
-
-    sources: int = 0
-    edges: set[frozenset[str]] = field(default_factory=set)
-
-
-def _join_graphs(tree: Tree) -> list[_JoinGraph]:
-    graphs = {id(select): _join_graph(select) for select in tree.all(exp.Select)}
-    for comparison in tree.all(exp.EQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NEQ):
-        edge = _edge(comparison)
-        graph = graphs.get(id(comparison.find_ancestor(exp.Select)))
-        if edge and graph:
-            graph.edges.add(edge)
-    return list(graphs.values())
-
-
-def _join_graph(select: exp.Expr) -> _JoinGraph:
-    joins = select.args.get("joins") or []
-    using = {frozenset({"using", str(place)}) for place, join in enumerate(joins) if join.args.get("using")}
-    return _JoinGraph(bool(select.args.get("from_")) + len(joins), using)
-
-
-def _edge(comparison: exp.Expr) -> frozenset[str] | None:
-    """The two sources that a comparison of columns links; a column without a qualifier stands for its own source."""
-    sides = (comparison.args.get("this"), comparison.args.get("expression"))
-    columns = [side.find(exp.Column) for side in sides if isinstance(side, exp.Expr)]
-    ends = frozenset((column.table or column.name).lower() for column in columns if column)
-    return ends if len(ends) == 2 else None
 
 
 def window_count(tree: Tree) -> float:
@@ -235,12 +132,6 @@ def equality_count(tree: Tree) -> float:
 def inequality_count(tree: Tree) -> float:
     """Comparisons other than equality, and BETWEEN."""
     return tree.count(exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Between)
-
-
-def join_inequality_count(tree: Tree) -> float:
-    """Comparisons other than equality between columns of two sources: such a join cannot hash."""
-    comparisons = tree.all(exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
-    return float(sum(_edge(comparison) is not None for comparison in comparisons))
 
 
 def in_list_count(tree: Tree) -> float:

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from smart_routing.features.context import CONTEXT_FIELDS, TIME_FEATURES, context_buckets
 from smart_routing.features.schema import DENSE_NAMES
-from smart_routing.features.sql import TREE_FEATURES, Tree, walk
+from smart_routing.features.sql import TREE_FEATURES
 from smart_routing.features.statement import PARSE_STATUS_CODES, Statement, read_statement
 from smart_routing.features.text import TEXT_FEATURES
+from smart_routing.features.tree import Tree, walk
 from smart_routing.features.vocabulary import Vocabulary
 from smart_routing.request import Request
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from smart_routing.features.sql import TREE_FEATURES, walk
+from smart_routing.features.sql import TREE_FEATURES
 from smart_routing.features.statement import ParseStatus, read_statement
 from smart_routing.features.text import TEXT_FEATURES
+from smart_routing.features.tree import walk
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "sql"
 ON_TEXT = {feature.__name__: feature for feature in TEXT_FEATURES}

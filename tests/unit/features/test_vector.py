@@ -6,8 +6,8 @@ import pytest
 from smart_routing.errors import BundleError
 from smart_routing.features.context import bucket, context_buckets, table_names
 from smart_routing.features.schema import DENSE_NAMES
-from smart_routing.features.sql import walk
 from smart_routing.features.statement import read_statement
+from smart_routing.features.tree import walk
 from smart_routing.features.vector import featurize, vector_length
 from smart_routing.features.vocabulary import Vocabulary
 from smart_routing.request import Request
