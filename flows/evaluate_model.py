@@ -21,6 +21,7 @@ from models.registry import ModelRegistry
 from models.report import evaluation_lines, verdict_lines
 from models.tracking import Tracking
 from models.versions import ValidationStatus
+from smart_routing.features.statement import ParseLimits
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
 from smart_routing.settings import RegistrySettings
@@ -47,7 +48,7 @@ class EvaluationSummary:
 def evaluate_model_flow(version: int, events: str | None = None, dry_run: bool = False) -> EvaluationSummary:
     """Judge `version` by its own label rule on the last block of time; unless dry, its validation status follows."""
     model = load(version)
-    split = split_log(events, model.bundle.label_rule)
+    split = split_log(events, model.bundle.label_rule, model.bundle.parse_limits)
     examination = judge(whole(model), whole(split), whole(load_champion()))
     with Tracking.connect(RegistrySettings.load()).run(f"evaluate version {version}") as run_id:
         record(run_id, version, whole(model), whole(examination), dry_run=dry_run)
@@ -67,8 +68,8 @@ def load(version: int) -> Model:
 
 
 @task(cache_policy=NO_CACHE)
-def split_log(events: str | None, rule: LabelRule) -> Split:
-    labelled = label(read_whole_log(events), rule, read_exclusions())
+def split_log(events: str | None, rule: LabelRule, limits: ParseLimits) -> Split:
+    labelled = label(read_whole_log(events), rule, read_exclusions(), limits=limits)
     return split_by_time(labelled.reads)
 
 

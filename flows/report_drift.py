@@ -110,9 +110,9 @@ def load_production(window: Window) -> Production:
 @task(cache_policy=NO_CACHE)
 def read_current(events: str | None, window: Window, model: Model) -> pd.DataFrame:
     """The window's reads as training would take them: retries merged, excluded windows and mere mistakes left out."""
-    labelled = label(
-        read_records(events, since=window.start, until=window.end), model.bundle.label_rule, read_exclusions()
-    )
+    records = read_records(events, since=window.start, until=window.end)
+    bundle = model.bundle
+    labelled = label(records, bundle.label_rule, read_exclusions(), limits=bundle.parse_limits)
     return monitoring_frame((example.request for example in labelled.reads), model)
 
 

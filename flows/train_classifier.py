@@ -29,7 +29,7 @@ from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_refer
 from smart_routing import protocol
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
-from smart_routing.settings import RegistrySettings
+from smart_routing.settings import FeatureSettings, RegistrySettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def train_classifier_flow(
 
 @task(cache_policy=NO_CACHE)
 def label_log(events: str | None, rule: LabelRule) -> Labelled:
-    labelled = label(read_whole_log(events), rule, read_exclusions())
+    labelled = label(read_whole_log(events), rule, read_exclusions(), limits=FeatureSettings.load().parse_limits())
     get_run_logger().info("%d records, %d labelled reads", labelled.records, len(labelled.reads))
     return labelled
 

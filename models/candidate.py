@@ -50,7 +50,7 @@ def make_candidate(labelled: Labelled, rule: LabelRule, params: TrainParams, gat
     """
     split = split_by_time(labelled.reads)
     trained = train(split.train, params)
-    draft = package.candidate(trained, rule)
+    draft = package.candidate(trained, rule, labelled.limits)
     calibration = calibrate(
         score_by_router(split.calibration, draft), confidence=gate.confidence, min_light_share=gate.min_light_share
     )

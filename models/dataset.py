@@ -9,7 +9,7 @@ from typing import Final
 
 from models.exclusions import ExclusionWindow
 from smart_routing.errors import TrainingError
-from smart_routing.features.statement import Statement, StatementKind, read_statement
+from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits, Statement, StatementKind, read_statement
 from smart_routing.labels import SIZE_ERROR_CODES, LabelRule, QueryWeight
 from smart_routing.querylog.anonymize import template_fingerprint
 from smart_routing.querylog.records import QueryRecord
@@ -49,13 +49,14 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labelled:
-    """All examples of a log in order of time, and what became of the records that are none."""
+    """All examples of a log in order of time, the caps they were read under, and what became of the other records."""
 
     examples: tuple[Example, ...]
     records: int
     excluded: int
     merged: int
     dropped: int
+    limits: ParseLimits = DEFAULT_LIMITS
 
     @property
     def reads(self) -> tuple[Example, ...]:
@@ -80,18 +81,25 @@ class SplitShares:
     calibration: float = 0.22
 
 
-def label(records: Iterable[QueryRecord], rule: LabelRule, exclusions: Sequence[ExclusionWindow] = ()) -> Labelled:
+def label(
+    records: Iterable[QueryRecord],
+    rule: LabelRule,
+    exclusions: Sequence[ExclusionWindow] = (),
+    *,
+    limits: ParseLimits = DEFAULT_LIMITS,
+) -> Labelled:
     """Merge retries, leave out excluded windows and failures that say nothing of size, and label the rest."""
     ordered = sorted(records, key=lambda record: (record.create_time, record.query_id))
     kept = [record for record in ordered if not any(window.covers(record) for window in exclusions)]
     merged = _merge_retries(kept)
-    examples = [example for attempts in merged if (example := _example(attempts, rule))]
+    examples = [example for attempts in merged if (example := _example(attempts, rule, limits))]
     return Labelled(
         examples=tuple(examples),
         records=len(ordered),
         excluded=len(ordered) - len(kept),
         merged=len(kept) - len(merged),
         dropped=len(merged) - len(examples),
+        limits=limits,
     )
 
 
@@ -142,7 +150,7 @@ def _retries(record: QueryRecord, before: QueryRecord) -> bool:
     return retriable and timedelta(0) <= record.create_time - before.end_time <= RETRY_WINDOW
 
 
-def _example(attempts: Sequence[QueryRecord], rule: LabelRule) -> Example | None:
+def _example(attempts: Sequence[QueryRecord], rule: LabelRule, limits: ParseLimits) -> Example | None:
     """The first attempt's request with the last attempt's numbers; None where they say nothing of size."""
     last = attempts[-1]
     weight = rule.weight(
@@ -156,7 +164,7 @@ def _example(attempts: Sequence[QueryRecord], rule: LabelRule) -> Example | None
     request = attempts[0].request()
     return Example(
         request=request,
-        statement=read_statement(request.sql),
+        statement=read_statement(request.sql, limits),
         weight=weight,
         cpu_seconds=last.cpu_seconds,
         peak_memory_bytes=last.peak_memory_bytes,

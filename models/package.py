@@ -24,6 +24,7 @@ from smart_routing.bundle import (
     golden_bytes,
     write_bundle,
 )
+from smart_routing.features.statement import ParseLimits
 from smart_routing.features.text import NUMBER, STRING
 from smart_routing.inference import Model, golden_request, open_session
 from smart_routing.labels import LabelRule
@@ -33,7 +34,7 @@ CANDIDATE: Final = "candidate"
 _UNDECIDED: Final = Threshold(value=0.0, certificate=None)
 
 
-def candidate(trained: Trained, rule: LabelRule) -> Model:
+def candidate(trained: Trained, rule: LabelRule, limits: ParseLimits) -> Model:
     """A model that can score but has no threshold yet; calibration needs its scores."""
     content = to_onnx(trained.booster)
     bundle = Bundle(
@@ -42,6 +43,7 @@ def candidate(trained: Trained, rule: LabelRule) -> Model:
         vocabulary=trained.vocabulary,
         threshold=_UNDECIDED,
         label_rule=rule,
+        parse_limits=limits,
         golden=(),
     )
     return Model(CANDIDATE, bundle, open_session(content))
@@ -62,7 +64,7 @@ def write(model: Model, trained: Trained, examples: Sequence[Example], folder: P
             BOOSTER: bytes(trained.booster.save_raw("ubj")),
             VOCABULARY: bundle.vocabulary.to_bytes(),
             THRESHOLD: bundle.threshold.to_bytes(),
-            FEATURE_SCHEMA: feature_schema_bytes(),
+            FEATURE_SCHEMA: feature_schema_bytes(bundle.parse_limits),
             LABEL: json.dumps(bundle.label_rule.as_json(), sort_keys=True).encode(),
             GOLDEN: golden_bytes(golden_rows(model, examples)),
         },

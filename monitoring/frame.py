@@ -8,7 +8,6 @@ import pandas as pd
 
 from smart_routing.features.context import bucket
 from smart_routing.features.schema import DENSE_NAMES
-from smart_routing.features.statement import read_statement
 from smart_routing.features.vocabulary import Vocabulary, terms
 from smart_routing.inference import Model
 from smart_routing.labels import QueryWeight
@@ -68,7 +67,7 @@ def _row(request: Request, decision: RoutingDecision, model: Model) -> tuple[obj
     vector, probability = decision.vector, decision.heavy_probability
     if vector is None or probability is None:
         raise AssertionError("a decision of the model carries its vector and probability")
-    tokens = read_statement(request.sql).text.tokens
+    tokens = model.read(request.sql).text.tokens
     return (
         request.submitted_utc,
         f"{request.catalog or ''}.{request.schema or ''}",

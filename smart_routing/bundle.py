@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 
 from smart_routing.errors import BundleError
 from smart_routing.features.schema import DENSE_NAMES, SCHEMA_HASH
+from smart_routing.features.statement import ParseLimits
 from smart_routing.features.vocabulary import Vocabulary
 from smart_routing.labels import LabelRule
 
@@ -80,12 +81,13 @@ class Bundle:
     vocabulary: Vocabulary
     threshold: Threshold
     label_rule: LabelRule
+    parse_limits: ParseLimits
     golden: tuple[GoldenRow, ...]
 
 
-def feature_schema_bytes() -> bytes:
-    """This code's feature schema as a bundle records it."""
-    return _json({"hash": SCHEMA_HASH, "dense": DENSE_NAMES})
+def feature_schema_bytes(limits: ParseLimits) -> bytes:
+    """This code's feature schema as a bundle records it, with the caps that its statements were read under."""
+    return _json({"hash": SCHEMA_HASH, "dense": DENSE_NAMES, "parse_limits": asdict(limits)})
 
 
 def golden_bytes(rows: tuple[GoldenRow, ...]) -> bytes:
@@ -117,7 +119,7 @@ def read_bundle(folder: Path, *, manifest_sha256: str | None = None) -> Bundle:
     if manifest_sha256 is not None and found != manifest_sha256:
         raise BundleError(f"{MANIFEST} has sha256 {found}: expected {manifest_sha256}")
     content = _verified(folder, manifest)
-    _check_schema(content[FEATURE_SCHEMA])
+    limits = _parse_limits(content[FEATURE_SCHEMA])
     try:
         return Bundle(
             manifest_sha256=found,
@@ -125,6 +127,7 @@ def read_bundle(folder: Path, *, manifest_sha256: str | None = None) -> Bundle:
             vocabulary=Vocabulary.from_bytes(content[VOCABULARY]),
             threshold=Threshold.from_bytes(content[THRESHOLD]),
             label_rule=LabelRule.from_json(json.loads(content[LABEL])),
+            parse_limits=limits,
             golden=tuple(GoldenRow(**json.loads(line)) for line in content[GOLDEN].splitlines()),
         )
     except (ValueError, KeyError, TypeError) as error:
@@ -146,10 +149,16 @@ def _verified(folder: Path, manifest: bytes) -> dict[str, bytes]:
     return content
 
 
-def _check_schema(content: bytes) -> None:
-    found = json.loads(content).get("hash")
+def _parse_limits(content: bytes) -> ParseLimits:
+    """The caps that a bundle's feature schema records; raises `BundleError` for the schema of another code."""
+    try:
+        document = json.loads(content)
+        found, limits = document["hash"], ParseLimits(**document["parse_limits"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{FEATURE_SCHEMA} cannot be read: {error!r}") from error
     if found != SCHEMA_HASH:
         raise BundleError(f"feature schema of the bundle is {found}: this code has {SCHEMA_HASH}")
+    return limits
 
 
 def _read(folder: Path, name: str) -> bytes:

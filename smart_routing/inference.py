@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smart_routing.bundle import Bundle, GoldenRow
 from smart_routing.errors import BundleError
-from smart_routing.features.statement import Statement
+from smart_routing.features.statement import Statement, read_statement
 from smart_routing.features.vector import featurize
 from smart_routing.labels import QueryWeight
 from smart_routing.request import Request
@@ -45,7 +45,12 @@ class Model:
         return self.bundle.threshold.value
 
     def vector(self, request: Request, statement: Statement | None = None) -> NDArray[np.float32]:
+        """The request's vector; read under the caps that the model was trained under, unless it was read already."""
+        statement = statement or self.read(request.sql)
         return featurize(request, vocabulary=self.bundle.vocabulary, statement=statement)
+
+    def read(self, sql: str) -> Statement:
+        return read_statement(sql, self.bundle.parse_limits)
 
     def heavy_probability(self, vector: NDArray[np.float32]) -> float:
         """P(heavy) of one vector, in [0, 1]."""

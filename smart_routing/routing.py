@@ -76,7 +76,7 @@ class Case:
 
     @cached_property
     def statement(self) -> Statement:
-        return read_statement(self.request.sql)
+        return self.model.read(self.request.sql) if self.model else read_statement(self.request.sql)
 
     @cached_property
     def template(self) -> str:

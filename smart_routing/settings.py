@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from smart_routing.errors import SettingsError
+from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits
 
 PREFIX: Final = "SMART_ROUTING_"
 OUTSIDE: Final = frozenset({"SMART_ROUTING_TEST_DATA", "SMART_ROUTING_CACHE"})
@@ -82,6 +83,26 @@ class MonitoringSettings(Settings):
     reports: Path = Field(Path("var/reports"), description="Folder of drift reports, one folder each.")
 
 
+class FeatureSettings(Settings):
+    """Caps on a statement's parse. Training reads them and writes them into the bundle, from which serving has them."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}FEATURES_")
+
+    max_bytes: int = Field(DEFAULT_LIMITS.bytes, gt=0, le=2**20, description="Bytes of SQL up to which it is parsed.")
+    max_depth: int = Field(
+        DEFAULT_LIMITS.depth, gt=0, le=1000, description="Nested brackets up to which SQL is parsed."
+    )
+    max_tokens: int = Field(DEFAULT_LIMITS.tokens, gt=0, description="Tokens up to which SQL is parsed.")
+    max_type_depth: int = Field(
+        DEFAULT_LIMITS.type_depth, gt=0, le=12, description="Nested type constructors up to which SQL is parsed."
+    )
+
+    def parse_limits(self) -> ParseLimits:
+        return ParseLimits(
+            bytes=self.max_bytes, depth=self.max_depth, tokens=self.max_tokens, type_depth=self.max_type_depth
+        )
+
+
 class S3Settings(Settings):
     """The S3 endpoint, where it is not the cloud's own; credentials come from boto3's usual places."""
 
@@ -149,6 +170,7 @@ ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
     RegistrySettings,
     DeploymentSettings,
     QueryLogSettings,
+    FeatureSettings,
     S3Settings,
     ServingSettings,
     MonitoringSettings,

@@ -28,6 +28,7 @@ from smart_routing.bundle import (
     write_bundle,
 )
 from smart_routing.features.schema import DENSE_NAMES
+from smart_routing.features.statement import DEFAULT_LIMITS
 from smart_routing.features.vocabulary import Vocabulary
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
@@ -55,7 +56,7 @@ class JoinModel:
             BOOSTER: b"a booster that only explanations read",
             VOCABULARY: TEST_VOCABULARY.to_bytes(),
             THRESHOLD: Threshold(value=self.threshold, certificate=certificate).to_bytes(),
-            FEATURE_SCHEMA: feature_schema_bytes(),
+            FEATURE_SCHEMA: feature_schema_bytes(DEFAULT_LIMITS),
             LABEL: json.dumps(LabelRule().as_json()).encode(),
             GOLDEN: golden_bytes((golden,)),
         }

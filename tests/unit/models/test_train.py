@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from models.vocabulary import VocabularyParams, fit_vocabulary
 from smart_routing.bundle import CONTENT, MANIFEST, read_bundle
 from smart_routing.errors import SettingsError, TrainingError
 from smart_routing.features.schema import DENSE_NAMES
+from smart_routing.features.statement import ParseLimits, ParseStatus, read_statement
 from smart_routing.features.vector import featurize
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
@@ -106,3 +108,15 @@ def test_golden_rows_are_spread_over_the_examples(params: TrainParams) -> None:
     golden = package.golden_rows(candidate.model, EXAMPLES)
     assert len(golden) == package.GOLDEN_ROWS
     assert len({row.submitted_at for row in golden}) == package.GOLDEN_ROWS
+
+
+def test_parse_caps_of_training_are_those_of_serving(params: TrainParams, tmp_path: Path) -> None:
+    limits = ParseLimits(tokens=16)
+    capped = tuple(replace(found, statement=read_statement(found.request.sql, limits)) for found in EXAMPLES)
+    labelled = replace(LABELLED, examples=capped, limits=limits)
+    candidate = make_candidate(labelled, RULE, params, GATE)
+    write_candidate(candidate, tmp_path / "bundle")
+    loaded = Model.load(read_bundle(tmp_path / "bundle"), version="1")
+    assert {found.statement.parse_status for found in capped} == {ParseStatus.PARSED, ParseStatus.TOO_MANY_TOKENS}
+    for found, row in zip(capped[:6], matrix(capped[:6], loaded.bundle.vocabulary), strict=True):
+        np.testing.assert_array_equal(loaded.vector(found.request), row)
