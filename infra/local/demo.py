@@ -173,8 +173,8 @@ routed batch   {batch.statements} statements over HTTP, {batch.light / batch.sta
 p50 {batch.p50:.1f} ms, p99 {batch.p99:.1f} ms
 drift          {drift["verdict"]}: {drift["reason"]}
 
-Where to look (all below var/demo):
-  the drift report        {drift["html"]}
+Where to look:
+  the drift report        {Path(drift["folder"]).relative_to(ROOT)}
   what the router decided var/demo/decision-log
   runs, plots, versions   .venv/bin/mlflow server --backend-store-uri {store} \
 --artifacts-destination var/demo/artifacts"""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ pytestmark = [
     pytest.mark.timeout(600),
 ]
 
+CONNECTIONS = 8
 RULE = LabelRule(cpu_seconds=1, memory_bytes=35791394)
 
 
@@ -95,8 +97,8 @@ def labelled(records: list[QueryRecord]) -> Labelled:
     return label(records, RULE)
 
 
-def answer(loop: Loop, bodies: list[dict[str, Any]], folder: Path, *, cache_entries: int) -> Answered:
-    """Ask a fresh router about every body twice, in one order and then the other."""
+def answer(loop: Loop, bodies: list[dict[str, Any]], folder: Path, *, cache_entries: int, workers: int) -> Answered:
+    """Ask a fresh router about every body twice, the second time backwards."""
     folder.mkdir()
     settings = {
         "SMART_ROUTING_SERVING_STATE_DIR": str(folder / "state"),
@@ -105,14 +107,26 @@ def answer(loop: Loop, bodies: list[dict[str, Any]], folder: Path, *, cache_entr
         "SMART_ROUTING_SERVING_VECTORS": "all",
         "SMART_ROUTING_SERVING_CACHE_ENTRIES": str(cache_entries),
     }
-    with (
-        router_server(folder, loop.shell.environment | settings) as router,
-        httpx.Client(base_url=router, timeout=30) as client,
-    ):
-        replies = {found["queryId"]: post(client, found) for found in bodies}
-        again = {found["queryId"]: post(client, found) for found in reversed(bodies)}
+    with router_server(folder, loop.shell.environment | settings, workers=workers) as router:
+        replies = ask(router, bodies)
+        again = ask(router, bodies[::-1])
+    files = list((folder / "decisions").iterdir())
+    assert len(files) == workers
     logged = {row.query_id: row for row in read_decisions(folder / "decisions") if row.query_id}
     return Answered(replies, again, logged)
+
+
+def ask(router: str, bodies: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Over several connections, so that every worker has some."""
+    shares = [bodies[start::CONNECTIONS] for start in range(CONNECTIONS)]
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        answered = pool.map(lambda share: ask_in_order(router, share), shares)
+    return {query_id: reply for share in answered for query_id, reply in share.items()}
+
+
+def ask_in_order(router: str, bodies: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    with httpx.Client(base_url=router, timeout=30) as client:
+        return {found["queryId"]: post(client, found) for found in bodies}
 
 
 def post(client: httpx.Client, content: dict[str, Any]) -> dict[str, Any]:
@@ -124,20 +138,19 @@ def post(client: httpx.Client, content: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def cached(
-    loop: Loop, labelled: Labelled, records: list[QueryRecord], tmp_path_factory: pytest.TempPathFactory
-) -> Answered:
-    return answer(loop, bodies(labelled, records), tmp_path_factory.mktemp("cached") / "router", cache_entries=4096)
+def cached(loop: Loop, every_body: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Answered:
+    folder = tmp_path_factory.mktemp("cached") / "router"
+    return answer(loop, every_body, folder, cache_entries=4096, workers=2)
 
 
 @pytest.fixture(scope="module")
-def uncached(
-    loop: Loop, labelled: Labelled, records: list[QueryRecord], tmp_path_factory: pytest.TempPathFactory
-) -> Answered:
-    return answer(loop, bodies(labelled, records), tmp_path_factory.mktemp("uncached") / "router", cache_entries=0)
+def uncached(loop: Loop, every_body: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory) -> Answered:
+    folder = tmp_path_factory.mktemp("uncached") / "router"
+    return answer(loop, every_body, folder, cache_entries=0, workers=1)
 
 
-def bodies(labelled: Labelled, records: list[QueryRecord]) -> list[dict[str, Any]]:
+@pytest.fixture(scope="module")
+def every_body(labelled: Labelled, records: list[QueryRecord]) -> list[dict[str, Any]]:
     """Every labelled statement, writes too, as a body of the data port."""
     by_id = {record.query_id: record for record in records}
     return [body(by_id[example.request.query_id]) for example in labelled.examples]
@@ -196,7 +209,7 @@ def test_xgboost_onnx_and_the_router_decide_alike(loop: Loop, labelled: Labelled
     np.testing.assert_allclose(native, [reply["heavyProbability"] for reply in served], atol=1e-5)
 
 
-def test_two_routers_with_and_without_a_cache_reply_alike(cached: Answered, uncached: Answered) -> None:
+def test_two_workers_with_a_cache_and_one_without_reply_alike(cached: Answered, uncached: Answered) -> None:
     assert cached.replies == cached.again == uncached.replies == uncached.again
 
 
