@@ -17,11 +17,11 @@ from smart_routing.settings import RegistrySettings
 
 
 @task(cache_policy=NO_CACHE)
-def load_champion() -> Model | None:
-    """None before the first promotion, and where this code cannot score the version: its feature schema has changed."""
+def load_champion(*, besides: int | None = None) -> Model | None:
+    """None before the first promotion, where the champion is `besides`, and where this code cannot score it."""
     registry = ModelRegistry.connect(RegistrySettings.load())
     number = registry.read().aliased(protocol.ALIAS_PRODUCTION)
-    if number is None:
+    if number is None or number == besides:
         return None
     try:
         return load_version(registry, registry.resolve(number))

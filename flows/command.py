@@ -45,7 +45,17 @@ def add_label_rule(parser: ArgumentParser) -> None:
     """`--cpu-seconds` and `--memory-bytes`: the limits past which a statement is heavy."""
     rule = LabelRule()
     parser.add_argument("--cpu-seconds", type=float, default=rule.cpu_seconds, help="heavy from this on (%(default)s)")
-    parser.add_argument("--memory-bytes", type=int, default=rule.memory_bytes, help="heavy above this (%(default)s)")
+    parser.add_argument(
+        "--memory-bytes", type=whole_number, default=rule.memory_bytes, help="heavy above this (%(default)s)"
+    )
+
+
+def whole_number(text: str) -> int:
+    """Also as 1e9; raises `ValueError`."""
+    try:
+        return int(text)
+    except ValueError:
+        return int(float(text))
 
 
 def positive(text: str) -> int:

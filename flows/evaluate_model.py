@@ -1,4 +1,4 @@
-"""Evaluate a registered version on the holdout of a query log, beside the champion, and record the gate's verdict."""
+"""Evaluate a registered version on what came after it was made, beside the champion, and record the gate's verdict."""
 
 from argparse import Namespace
 from dataclasses import asdict, dataclass
@@ -14,16 +14,16 @@ from flows.champion import load_champion, load_version
 from flows.command import CommandParser, add_events, positive, run
 from flows.query_events import read_whole_log
 from models.candidate import Examination, examine, write_examination
-from models.dataset import Split, label, split_by_time
+from models.dataset import Example, label, submitted_after
 from models.exclusions import read_exclusions
 from models.gate import read_gate
 from models.registry import ModelRegistry
 from models.report import evaluation_lines, verdict_lines
 from models.tracking import Tracking
-from models.versions import ValidationStatus
-from smart_routing.features.statement import ParseLimits
+from models.versions import ModelVersion, ValidationStatus
+from smart_routing import protocol
+from smart_routing.errors import TrainingError
 from smart_routing.inference import Model
-from smart_routing.labels import LabelRule
 from smart_routing.settings import RegistrySettings
 
 
@@ -46,10 +46,11 @@ class EvaluationSummary:
 
 @flow(name="evaluate-model")
 def evaluate_model_flow(version: int, events: str | None = None, dry_run: bool = False) -> EvaluationSummary:
-    """Judge `version` by its own label rule on the last block of time; unless dry, its validation status follows."""
-    model = load(version)
-    split = split_log(events, model.bundle.label_rule, model.bundle.parse_limits)
-    examination = judge(whole(model), whole(split), whole(load_champion()))
+    """Judge `version` on what was submitted after its calibration; unless dry, its validation status follows."""
+    registered = find(version)
+    model = load(registered)
+    holdout = read_holdout(events, registered, whole(model))
+    examination = judge(whole(model), whole(holdout), whole(load_champion(besides=version)))
     with Tracking.connect(RegistrySettings.load()).run(f"evaluate version {version}") as run_id:
         record(run_id, version, whole(model), whole(examination), dry_run=dry_run)
     return EvaluationSummary(
@@ -62,20 +63,30 @@ def evaluate_model_flow(version: int, events: str | None = None, dry_run: bool =
 
 
 @task(cache_policy=NO_CACHE)
-def load(version: int) -> Model:
-    registry = ModelRegistry.connect(RegistrySettings.load())
-    return load_version(registry, registry.resolve(version))
+def find(version: int) -> ModelVersion:
+    return ModelRegistry.connect(RegistrySettings.load()).resolve(version)
 
 
 @task(cache_policy=NO_CACHE)
-def split_log(events: str | None, rule: LabelRule, limits: ParseLimits) -> Split:
-    labelled = label(read_whole_log(events), rule, read_exclusions(), limits=limits)
-    return split_by_time(labelled.reads)
+def load(version: ModelVersion) -> Model:
+    return load_version(ModelRegistry.connect(RegistrySettings.load()), version)
 
 
 @task(cache_policy=NO_CACHE)
-def judge(model: Model, split: Split, champion: Model | None) -> Examination:
-    return examine(model, split.holdout, read_gate(), champion=champion)
+def read_holdout(events: str | None, version: ModelVersion, model: Model) -> tuple[Example, ...]:
+    """Reads that the version cannot know; raises `TrainingError` where there are none of either class."""
+    until = version.calibrated_until
+    if until is None:
+        expected = f"a tag {protocol.TAG_CALIBRATED_UNTIL}"
+        raise TrainingError(f"version {version.number} does not say what it was made from: expected {expected}")
+    bundle = model.bundle
+    labelled = label(read_whole_log(events), bundle.label_rule, read_exclusions(), limits=bundle.parse_limits)
+    return submitted_after(labelled.reads, until)
+
+
+@task(cache_policy=NO_CACHE)
+def judge(model: Model, holdout: tuple[Example, ...], champion: Model | None) -> Examination:
+    return examine(model, holdout, read_gate(), champion=champion)
 
 
 @task(cache_policy=NO_CACHE)

@@ -33,10 +33,12 @@ def read_records(
     settings = QueryLogSettings.load()
     if events is None:
         return list(open_query_log_store(settings).read(since=since, until=until))
-    unique = {record.query_id: record for record in open_events(events, settings)}
+    first: dict[str, QueryRecord] = {}
+    for record in open_events(events, settings):
+        first.setdefault(record.query_id, record)
     return [
         record
-        for record in unique.values()
+        for record in first.values()
         if (since is None or record.create_time >= since) and (until is None or record.create_time < until)
     ]
 

@@ -134,6 +134,7 @@ def register(run_id: str, candidate: Candidate, examination: Examination, folder
         run_id=run_id,
         dataset_digest=dataset_digest(candidate.split),
         git_commit=git_commit(),
+        calibrated_until=candidate.split.calibration[-1].request.submitted_utc,
         validation_status=ValidationStatus.PASSED if passed else ValidationStatus.FAILED,
     )
     version = registry.register_bundle(folder / protocol.BUNDLE_ARTIFACT_PATH, provenance)

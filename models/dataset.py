@@ -1,4 +1,4 @@
-"""From query records to labelled examples, split by time: retries merged, excluded windows out, leaks impossible."""
+"""From query records to labelled examples, split by time: retries merged, excluded windows out."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -116,6 +116,13 @@ def split_by_time(examples: Sequence[Example], shares: SplitShares | None = None
     return split
 
 
+def submitted_after(examples: Sequence[Example], moment: datetime) -> tuple[Example, ...]:
+    """What may judge a version made from statements up to `moment`; raises `TrainingError` where a class is missing."""
+    later = tuple(example for example in examples if example.request.submitted_at > moment)
+    _check_classes(f"holdout (after {moment:%Y-%m-%d %H:%M:%S} UTC)", later)
+    return later
+
+
 def dataset_digest(split: Split) -> str:
     """The digest of everything a model is trained and calibrated on."""
     return digest((*split.train, *split.calibration))
@@ -133,15 +140,15 @@ def digest(examples: Iterable[Example]) -> str:
 def _merge_retries(records: Sequence[QueryRecord]) -> list[list[QueryRecord]]:
     """Attempts of one statement, together, in order of the first attempt's time."""
     chains: list[list[QueryRecord]] = []
-    open_chains: dict[tuple[str, str, str | None, str | None], list[QueryRecord]] = {}
+    of_statement: dict[tuple[str, str, str | None, str | None], list[list[QueryRecord]]] = {}
     for record in records:
-        key = (record.user, record.sql, record.catalog, record.schema)
-        chain = open_chains.get(key)
-        if chain and _retries(record, chain[-1]):
-            chain.append(record)
+        known = of_statement.setdefault((record.user, record.request().sql, record.catalog, record.schema), [])
+        retried = next((chain for chain in reversed(known) if _retries(record, chain[-1])), None)
+        if retried is not None:
+            retried.append(record)
         else:
-            open_chains[key] = [record]
-            chains.append(open_chains[key])
+            known.append([record])
+            chains.append(known[-1])
     return chains
 
 

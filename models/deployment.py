@@ -128,8 +128,7 @@ def rollback(model: RegisteredModel, *, order: Order) -> Decision:
             f"nothing to roll back to from version {model.recorded}: expected another version that served "
             "and is not quarantined"
         )
-    quarantine = SetTag(model.recorded, protocol.TAG_QUARANTINED, order.reason or f"rolled back by {order.by}")
-    return _serve(model, target, action=Action.ROLLBACK, order=order, first=_existing(model, quarantine))
+    return _serve(model, target, action=Action.ROLLBACK, order=order, first=_quarantine(model, model.recorded, order))
 
 
 def reconcile(model: RegisteredModel, *, at: datetime) -> Decision:
@@ -255,6 +254,13 @@ def _moved(model: RegisteredModel, previous: int | None) -> Iterator[Write]:
     """`previous` where it belongs, if it is not there."""
     if model.aliases.get(protocol.ALIAS_PREVIOUS) != previous:
         yield SetAlias(protocol.ALIAS_PREVIOUS, previous)
+
+
+def _quarantine(model: RegisteredModel, left: int, order: Order) -> tuple[Write, ...]:
+    """Mark the version left, unless it is gone or was quarantined before: the first reason stays."""
+    marked = {version.number for version in model.versions if version.quarantined is not None}
+    reason = order.reason or f"rolled back by {order.by}"
+    return () if left in marked else _existing(model, SetTag(left, protocol.TAG_QUARANTINED, reason))
 
 
 def _existing(model: RegisteredModel, write: SetTag) -> tuple[Write, ...]:

@@ -55,6 +55,9 @@ class CostDifference:
     low: float
     high: float
 
+    def __str__(self) -> str:
+        return f"{self.value:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationReport:
@@ -63,6 +66,7 @@ class EvaluationReport:
     model: Figures
     routed: Figures
     heuristic: Figures
+    all_large: Figures
     champion: Figures | None
     champion_refuted: bool
     cost_difference: CostDifference | None
@@ -87,6 +91,7 @@ def evaluate(
         model=figures(challenger.rows.by_model(), threshold=threshold, rule=rule),
         routed=figures(challenger.rows, threshold=threshold, rule=rule),
         heuristic=figures(heuristic, threshold=0.0, rule=rule),
+        all_large=figures(heuristic, threshold=-np.inf, rule=rule),
         champion=figures(champion.rows, threshold=champion.threshold.value, rule=rule) if champion else None,
         champion_refuted=refutes(champion.rows, champion.threshold) if champion else False,
         cost_difference=_cost_difference(challenger, champion, rule) if champion else None,

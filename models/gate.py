@@ -66,11 +66,18 @@ def _light_share(report: EvaluationReport, thresholds: GateThresholds) -> tuple[
 
 
 def _cost(report: EvaluationReport) -> tuple[str, ...]:
-    """Cheaper than the champion, unless the holdout refutes the champion itself; without one, than the heuristic."""
-    if report.champion and not report.champion_refuted:
-        rival, name = report.champion.cost, "champion"
-    else:
-        rival, name = report.heuristic.cost, "heuristic"
-    if report.routed.cost <= rival:
-        return ()
-    return (f"cost {report.routed.cost:.1f} CPU s on the holdout is above the {name}'s {rival:.1f}",)
+    """Not dearer than the champion beyond chance, unless the holdout refutes the champion itself.
+
+    Without a champion: cheaper than the heuristic, and than sending everything to large, which needs no model.
+    """
+    difference = report.cost_difference
+    if difference is not None and not report.champion_refuted:
+        told = f"cost is {difference} CPU s above the champion's on the holdout"
+        return (told,) if difference.low > 0 else ()
+    rivals = {"the heuristic's": report.heuristic.cost, "that of sending everything to large": report.all_large.cost}
+    cost = report.routed.cost
+    return tuple(
+        f"cost {cost:.1f} CPU s on the holdout is not below {name}, {rival:.1f}"
+        for name, rival in rivals.items()
+        if not cost < rival
+    )

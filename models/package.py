@@ -72,7 +72,7 @@ def write(model: Model, trained: Trained, examples: Sequence[Example], folder: P
 
 
 def golden_rows(model: Model, examples: Sequence[Example]) -> tuple[GoldenRow, ...]:
-    """Requests spread evenly over the examples, their literals and names made neutral, with the model's score."""
+    """Requests spread evenly over the examples, literals and users made neutral, with the model's score."""
     step = max(1, len(examples) // GOLDEN_ROWS)
     drafts = [_neutral(example) for example in examples[::step][:GOLDEN_ROWS]]
     return tuple(

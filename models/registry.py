@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, Self
@@ -38,6 +39,7 @@ class Provenance:
     run_id: str
     dataset_digest: str
     git_commit: str
+    calibrated_until: datetime
     validation_status: ValidationStatus = ValidationStatus.PENDING
 
 
@@ -190,6 +192,7 @@ def _tags(bundle: Bundle, provenance: Provenance) -> dict[str, str]:
     return {
         protocol.TAG_FEATURE_SCHEMA: SCHEMA_HASH,
         protocol.TAG_DATASET_DIGEST: provenance.dataset_digest,
+        protocol.TAG_CALIBRATED_UNTIL: provenance.calibrated_until.isoformat(),
         protocol.TAG_GIT_COMMIT: provenance.git_commit,
         protocol.TAG_VALIDATION_STATUS: provenance.validation_status,
         protocol.TAG_CERTIFICATE: str(certificate) if certificate else NO_CERTIFICATE,

@@ -41,13 +41,15 @@ def evaluation_lines(report: EvaluationReport) -> list[str]:
         "routed": report.routed,
         "model only": report.model,
         "heuristic": report.heuristic,
+        "all large": report.all_large,
         "champion": report.champion,
     }
+    against = f"; {report.cost_difference} against the champion" if report.cost_difference else ""
     found = "refutes" if report.refuted else "does not refute"
     return [
         "holdout      rows  heavy  FNR, rows               FNR, template-days      FPR, rows               light  cost",
         *(_figures_line(name, figures) for name, figures in rivals.items() if figures),
-        f"the holdout {found} the certificate; 95% intervals over templates; cost in CPU seconds lost",
+        f"the holdout {found} the certificate; 95% intervals over templates; cost in CPU seconds lost{against}",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -47,6 +48,12 @@ class ModelVersion:
     def served_at(self) -> str | None:
         """When a router last began to serve it, ISO 8601 in UTC; None if none said so."""
         return self.tags.get(protocol.TAG_SERVED_AT)
+
+    @property
+    def calibrated_until(self) -> datetime | None:
+        """When the last statement was submitted that it was trained or calibrated on; None if that is not on record."""
+        recorded = self.tags.get(protocol.TAG_CALIBRATED_UNTIL)
+        return datetime.fromisoformat(recorded) if recorded else None
 
     @property
     def quarantined(self) -> str | None:

@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from evidently.core.report import Snapshot
 
 ALWAYS: Final = (HEAVY_PROBABILITY, TENANT, SOURCE)
-COUNTS: Final = frozenset(feature.name for feature in DENSE_FEATURES if feature.group in {"text", "tree"})
+COUNTS: Final = frozenset(feature.name for feature in DENSE_FEATURES if feature.group in {"text", "tree"}) - {
+    "parse_status",  # a code
+    "top_limit",  # -1 without one
+    "join_graph_density",  # a share
+}
 """Never negative and often with a long tail: drawn as ln(1 + x)."""
 
 _PSI: Final = "smart_routing_psi"

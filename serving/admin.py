@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -35,6 +34,15 @@ class RefusalReply(Wire):
     time: datetime
 
 
+class CertificateReply(Wire):
+    """What the version in force promises (smart_routing.bundle.Certificate)."""
+
+    bound: float
+    confidence: float
+    heavies: int
+    misses_allowed: int
+
+
 class ModelReply(Wire):
     """The version in force and where it came from; nulls where there is none."""
 
@@ -42,7 +50,7 @@ class ModelReply(Wire):
     previous_version: str | None
     manifest_sha256: str | None
     threshold: float | None
-    certificate: dict[str, Any] | None
+    certificate: CertificateReply | None
     feature_schema: str
     policy_revision: str
     source: str | None
@@ -75,7 +83,7 @@ class AdminPort:
             previous_version=models.previous.version if models.previous else None,
             manifest_sha256=model.bundle.manifest_sha256 if model else None,
             threshold=model.threshold if model else None,
-            certificate=asdict(certificate) if certificate else None,
+            certificate=CertificateReply(**asdict(certificate)) if certificate else None,
             feature_schema=SCHEMA_HASH,
             policy_revision=self.router.policy.revision,
             source=status.source,

@@ -79,7 +79,7 @@ class Components:
 
     def _look_first(self) -> None:
         if self.policy_watch is not None:
-            self.policy_watch.step()
+            self.policy_watch.start()
         self.admin_port.reloader.start()
 
     def _backgrounds(self) -> list[Background]:
@@ -110,7 +110,7 @@ def create_app(settings: ServingSettings | None = None) -> FastAPI:
 
 def assemble(settings: ServingSettings) -> Components:
     """One worker's parts; raises `SettingsError` for settings that contradict each other."""
-    check_admin_port(settings)
+    check_settings(settings)
     clocks, metrics = Clocks(now=lambda: datetime.now(UTC), monotonic=time.monotonic), Metrics.create()
     router = Router(
         cache_entries=settings.cache_entries, keep_vectors=VectorLogging(settings.vectors) != VectorLogging.NONE
@@ -139,8 +139,25 @@ def assemble(settings: ServingSettings) -> Components:
     )
 
 
-def check_admin_port(settings: ServingSettings) -> None:
-    """Raises `SettingsError` for an admin port that anyone could use."""
+def check_settings(settings: ServingSettings) -> None:
+    """Raises `SettingsError` for what could not serve as it was meant to; makes the folder and the key it needs."""
+    _check_admin_port(settings)
+    if settings.small_group == settings.large_group:
+        name = settings.variable("large_group")
+        raise SettingsError(f"{name} is {settings.large_group}, as is the small group: expected two groups")
+    try:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        name = settings.variable("state_dir")
+        raise SettingsError(f"{name} {settings.state_dir} cannot be used: {error.strerror}") from error
+    if settings.policy_file is not None:
+        PolicyFile(settings.policy_file).poll(now=datetime.now(UTC))
+    if settings.decision_log is not None:
+        read_or_make_key(settings.user_key_file, secrets.token_bytes(32))
+
+
+def _check_admin_port(settings: ServingSettings) -> None:
+    """An admin port that anyone could use is refused."""
     if settings.admin_token_file is not None:
         read_token(settings.admin_token_file)
     elif settings.admin_port and not is_loopback(settings.admin_host):

@@ -7,7 +7,7 @@ from datetime import datetime
 from serving.metrics import Metrics
 from smart_routing.errors import SettingsError
 from smart_routing.logs import log_event
-from smart_routing.policy import PolicyFile
+from smart_routing.policy import Policy, PolicyFile
 from smart_routing.router import Router
 
 _log = logging.getLogger(__name__)
@@ -25,6 +25,10 @@ class PolicyWatch:
         self._poll_seconds = poll_seconds
         self._clock = clock
 
+    def start(self) -> None:
+        """The first look; raises `SettingsError`: a router without the overrides it was given is not to start."""
+        self._follow(self._file.poll(now=self._clock()))
+
     def step(self) -> float:
         """One look; returns the seconds until the next."""
         now = self._clock()
@@ -34,6 +38,10 @@ class PolicyWatch:
             self._metrics.policy_reloads.labels("rejected").inc()
             log_event(_log, "policy_rejected", level=logging.ERROR, reason=str(error))
             policy = self._file.in_force(now=now)
+        self._follow(policy)
+        return self._poll_seconds
+
+    def _follow(self, policy: Policy) -> None:
         if policy.revision != self._router.policy.revision:
             self._router.policy = policy
             self._metrics.policy_reloads.labels("loaded").inc()
@@ -44,4 +52,3 @@ class PolicyWatch:
                 overrides=len(policy.overrides),
                 known_heavy=len(policy.known_heavy.templates),
             )
-        return self._poll_seconds

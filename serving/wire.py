@@ -34,19 +34,26 @@ class RouteBody(msgspec.Struct, frozen=True, rename="camel"):
     submitted_at: datetime | None = None
 
     def request(self, *, in_transaction: bool, now: datetime) -> Request:
-        """`now` stands in for a missing `submittedAt`; one without a time zone is UTC."""
+        """`now` stands in for a missing `submittedAt`; raises `RequestError` for one that UTC does not have."""
         session = self.session_properties or SessionProperties()
-        submitted = self.submitted_at or now
         return Request(
             query_id=self.query_id,
             sql=self.sql_text,
             user=self.user,
-            submitted_at=submitted if submitted.tzinfo else submitted.replace(tzinfo=UTC),
+            submitted_at=_utc(self.submitted_at or now),
             source=self.source,
             catalog=session.catalog,
             schema=session.schema,
             in_transaction=in_transaction,
         )
+
+
+def _utc(moment: datetime) -> datetime:
+    """In UTC, which one without a time zone is taken for; raises `RequestError` beyond the years 1 to 9999."""
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise RequestError(f"submittedAt is {moment}: expected a time whose year in UTC is 1 to 9999") from error
 
 
 class RouteReply(msgspec.Struct, frozen=True, rename="camel"):

@@ -63,7 +63,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldenRow:
-    """A request and the score that every loader of the bundle must reproduce. Literals and names in it are neutral."""
+    """A request and the score that every loader of the bundle must reproduce. Its literals and its user are neutral."""
 
     sql: str
     catalog: str

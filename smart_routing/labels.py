@@ -1,5 +1,6 @@
 """What counts as heavy: the two weights and the rule that reads a weight off a finished statement."""
 
+import math
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -34,7 +35,7 @@ QUERY_QUEUE_FULL, ADMINISTRATIVELY_PREEMPTED and EXCEEDED_TIME_LIMIT are not her
 class LabelRule:
     """Limits past which a statement is heavy; written into every bundle (`label.json`).
 
-    `cpu_seconds` is inclusive, `memory_bytes` exclusive. Limits that are not positive raise `SettingsError`.
+    `cpu_seconds` is inclusive, `memory_bytes` exclusive. Limits that are not positive and finite raise `SettingsError`.
     """
 
     cpu_seconds: float = 300.0
@@ -42,8 +43,8 @@ class LabelRule:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if not value > 0:
-                raise SettingsError(f"--{name.replace('_', '-')} is {value}: expected a number above 0")
+            if not 0 < value < math.inf:
+                raise SettingsError(f"--{name.replace('_', '-')} is {value}: expected a finite number above 0")
 
     def weight(
         self, *, cpu_seconds: float, peak_memory_bytes: int, failed: bool, error_code: str | None

@@ -14,6 +14,9 @@ ALIAS_PREVIOUS: Final = "previous"
 
 TAG_FEATURE_SCHEMA: Final = "feature_schema"
 TAG_DATASET_DIGEST: Final = "dataset_digest"
+TAG_CALIBRATED_UNTIL: Final = "calibrated_until"
+"""When the last statement was submitted that the version was made from; what came later may judge it."""
+
 TAG_GIT_COMMIT: Final = "git_commit"
 TAG_VALIDATION_STATUS: Final = "validation_status"
 TAG_CERTIFICATE: Final = "certificate"

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
-
-DEFAULT_TENANT_FIELDS: Final = ("catalog.schema", "source", "user")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,8 @@ class Router:
         Raises only `UnknownModelVersionError`; every other failure is a heavy decision that says so.
         """
         case = Case(request=request, model=self.models.find(pin), policy=self.policy)
+        if out_of_time():
+            return case.decide(QueryWeight.HEAVY, Reason.DEADLINE)
         key = _cache_key(case) if self._cache.entries else None
         cached = self._cache.get(key)
         if cached is not None:

@@ -120,7 +120,10 @@ _OPENING: Final = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L
 _CLOSING: Final = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
 _TYPES: Final = frozenset(Trino.parser_class.TYPE_TOKENS)
 
-_BLANK: Final = r"(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*"
+_BLANK: Final = r"(?>(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*)"
+"""Blanks and comments. Atomic: given back piece by piece, a comment would stretch to the end of a later one, in a time
+that doubles with each."""
+
 _LEADING: Final = re.compile(rf"(?:{_BLANK}\()*{_BLANK}", re.DOTALL)
 _WORD: Final = re.compile(rf"([a-z_]+){_BLANK}", re.DOTALL | re.IGNORECASE)
 _LITERAL: Final = re.compile(r"'((?:[^']|'')*)'", re.DOTALL)

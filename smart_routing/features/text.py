@@ -172,8 +172,10 @@ def create_keywords(text: Text) -> float:
 
 
 def ctas_keywords(text: Text) -> float:
-    """CREATE TABLE that also has a SELECT after AS: the text's sign of a CTAS."""
-    return float(min(text.count("create"), text.count("as", "select") + text.count("as", "with")))
+    """CREATE TABLE with a query after AS, in brackets or not."""
+    tables = text.count("create", "table") + text.count("replace", "table")
+    queries = text.count("as", "select") + text.count("as", "with") + text.count("as", "(")
+    return float(min(tables, queries))
 
 
 def insert_keywords(text: Text) -> float:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -13,7 +13,7 @@ _MILLISECONDS_FROM: Final = 1e11
 """An epoch number this large counts milliseconds: as seconds it would lie past the year 5000."""
 
 _QueryId = Annotated[str, Meta(pattern=r"^[!-~]+$", max_length=255)]
-_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+_Count = Annotated[int, Meta(ge=0, le=2**63 - 1)] | Annotated[float, Meta(ge=0, lt=2.0**63)]
 _Duration = Annotated[float, Meta(ge=0)] | timedelta
 _Instant = Annotated[float, Meta(ge=0)] | Annotated[datetime, Meta(tz=True)]
 
@@ -43,7 +43,7 @@ class _Context(_Wire):
     environment: str | None = None
     query_type: str | None = None
     trace_token: str | None = None
-    session_properties: dict[str, str] | None = None
+    session_properties: dict[str, Any] | None = None
 
 
 class _Input(_Wire):
@@ -126,11 +126,11 @@ def _record(event: _Event) -> QueryRecord:
         error_type=error.type,
         cpu_seconds=_seconds(statistics.cpu_time, "$.statistics.cpuTime"),
         wall_seconds=_seconds(wall_time, "$.statistics.wallTime"),
-        peak_memory_bytes=statistics.peak_user_memory_bytes or 0,
+        peak_memory_bytes=int(statistics.peak_user_memory_bytes or 0),
         create_time=created,
         end_time=ended,
         trace_token=context.trace_token,
-        session_properties=context.session_properties or {},
+        session_properties={name: str(value) for name, value in (context.session_properties or {}).items()},
         inputs=tuple(_table_input(one) for one in (event.io_metadata and event.io_metadata.inputs) or ()),
     )
 
@@ -140,9 +140,13 @@ def _table_input(read: _Input) -> TableInput:
         catalog=read.catalog_name,
         schema=read.schema,
         table=read.table,
-        physical_bytes=read.physical_input_bytes,
-        physical_rows=read.physical_input_rows,
+        physical_bytes=_whole(read.physical_input_bytes),
+        physical_rows=_whole(read.physical_input_rows),
     )
+
+
+def _whole(count: float | None) -> int | None:
+    return None if count is None else int(count)
 
 
 def _seconds(value: float | timedelta, path: str) -> float:

@@ -11,7 +11,7 @@ from mlflow import MlflowClient
 from infra.local.demo import EVENTS
 from infra.local.processes import server_environment
 from models.dataset import label, split_by_time
-from models.registry import ModelRegistry, Provenance
+from models.registry import ModelRegistry
 from models.versions import ModelVersion
 from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_reference
 from smart_routing import protocol
@@ -21,6 +21,7 @@ from smart_routing.labels import LabelRule
 from smart_routing.querylog.source import read_query_log
 from smart_routing.settings import RegistrySettings
 from tests.bundles import JoinModel
+from tests.registered import provenance
 from tests.shell import Shell
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
@@ -38,7 +39,8 @@ def serve(uri: str, folder: Path, *, with_reference: bool = True) -> ModelVersio
             make_and_write_reference(folder)
             registry.tracking.log_folder(run_id, folder / "reference", to="reference")
         version = registry.register_bundle(
-            folder / "bundle", Provenance(run_id=run_id, dataset_digest="d", git_commit="c")
+            folder / "bundle",
+            provenance(run_id),
         )
     registry.set_alias(protocol.ALIAS_PRODUCTION, version.number)
     return version

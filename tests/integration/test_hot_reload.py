@@ -14,12 +14,12 @@ from mlflow import MlflowClient
 
 from infra.local.processes import free_port, server_environment
 from infra.local.servers import router_server
-from models.registry import ModelRegistry, Provenance
-from models.versions import ValidationStatus
+from models.registry import ModelRegistry
 from smart_routing import protocol
 from smart_routing.bundle import MODEL, write_bundle
 from smart_routing.settings import RegistrySettings
 from tests.bundles import JoinModel
+from tests.registered import provenance
 from tests.shell import Shell
 
 if TYPE_CHECKING:
@@ -128,10 +128,7 @@ def register(registry: ModelRegistry, folder: Path, threshold: float) -> int:
     bundle = folder / f"bundle-{threshold}"
     write_bundle(bundle, JoinModel(threshold=threshold).content())
     with registry.tracking.run("train") as run_id:
-        provenance = Provenance(
-            run_id=run_id, dataset_digest="d", git_commit="c", validation_status=ValidationStatus.PASSED
-        )
-        return registry.register_bundle(bundle, provenance).number
+        return registry.register_bundle(bundle, provenance(run_id)).number
 
 
 def point_alias(running: Running, number: int) -> None:

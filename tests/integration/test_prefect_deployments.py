@@ -11,12 +11,13 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.deployment_lock import LIMIT, deployment_lock
 from infra.local.processes import server_environment
-from models.registry import ModelRegistry, Provenance
+from models.registry import ModelRegistry
 from models.versions import ValidationStatus
 from smart_routing.bundle import write_bundle
 from smart_routing.errors import RegistryError
 from smart_routing.settings import DeploymentSettings, RegistrySettings
 from tests.bundles import JoinModel
+from tests.registered import provenance
 from tests.shell import Shell
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
@@ -76,8 +77,7 @@ def register(
 ) -> str:
     write_bundle(folder, JoinModel(threshold=threshold).content())
     with registry.tracking.run("train") as run_id:
-        provenance = Provenance(run_id=run_id, dataset_digest="d", git_commit="c", validation_status=status)
-        return str(registry.register_bundle(folder, provenance).number)
+        return str(registry.register_bundle(folder, provenance(run_id, status)).number)
 
 
 def test_a_server_accepts_every_deployment_and_a_worker_runs_one(shell: Shell, prefect_api: httpx.Client) -> None:

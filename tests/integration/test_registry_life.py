@@ -14,7 +14,7 @@ from mlflow.models import get_model_info
 
 from models import deployment
 from models.deployment import Decision, Order
-from models.registry import ModelRegistry, Provenance
+from models.registry import ModelRegistry
 from models.tracking import Tracking
 from models.versions import ModelVersion, RegisteredModel, ValidationStatus
 from smart_routing import protocol
@@ -22,6 +22,7 @@ from smart_routing.bundle import CONTENT, MANIFEST, MODEL, write_bundle
 from smart_routing.errors import BundleError, RegistryError, SettingsError, UnknownModelVersionError
 from smart_routing.settings import RegistrySettings
 from tests.bundles import JoinModel
+from tests.registered import provenance
 
 pytestmark = [
     pytest.mark.filterwarnings(
@@ -52,10 +53,6 @@ def register(registry: ModelRegistry, tmp_path: Path) -> Register:
             return registry.register_bundle(folder, provenance(run_id, status))
 
     return one
-
-
-def provenance(run_id: str, status: ValidationStatus = ValidationStatus.PASSED) -> Provenance:
-    return Provenance(run_id=run_id, dataset_digest="d1", git_commit="c1", validation_status=status)
 
 
 def order(minute: int, reason: str | None = None) -> Order:

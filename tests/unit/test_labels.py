@@ -21,7 +21,9 @@ def test_weight(cpu: float, memory: int, failed: bool, code: str | None, weight:
     assert LabelRule().weight(cpu_seconds=cpu, peak_memory_bytes=memory, failed=failed, error_code=code) is weight
 
 
-@pytest.mark.parametrize("limits", [{"cpu_seconds": 0}, {"memory_bytes": -1}, {"cpu_seconds": float("nan")}])
+@pytest.mark.parametrize(
+    "limits", [{"cpu_seconds": 0}, {"memory_bytes": -1}, {"cpu_seconds": float("nan")}, {"cpu_seconds": float("inf")}]
+)
 def test_limit_that_is_not_positive_is_named(limits: dict[str, float]) -> None:
     with pytest.raises(SettingsError, match=next(iter(limits)).replace("_", "-")):
         LabelRule(**limits)  # type: ignore[arg-type]  # the values are what is wrong

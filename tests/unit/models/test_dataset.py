@@ -1,8 +1,9 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models.dataset import digest, label, split_by_time
+from models.dataset import digest, label, split_by_time, submitted_after
 from models.exclusions import ExclusionWindow
 from smart_routing.errors import TrainingError
 from smart_routing.labels import LabelRule
@@ -66,6 +67,25 @@ def test_retry_is_merged_only_after_a_failure_that_invites_one(
 ) -> None:
     records = [attempt("a", error=first_error), attempt("b", minutes=minutes, user=user)]
     assert label(records, RULE).merged == merged
+
+
+def test_run_beside_it_hides_no_retry() -> None:
+    beside = [attempt("a", error=SIZE), attempt("b", minutes=0.5), attempt("c", minutes=5)]
+    assert label(beside, RULE).merged == 1
+
+
+def test_executions_of_different_statements_are_no_retries() -> None:
+    first = replace(attempt("a", sql="execute p using 1", error=SIZE), prepared_sql="select 1")
+    second = replace(attempt("b", minutes=5, sql="execute p using 1"), prepared_sql="select 2")
+    assert label([first, second], RULE).merged == 0
+
+
+def test_only_what_came_later_may_judge() -> None:
+    examples = [example(number, heavy=number % 4 == 0) for number in range(20)]
+    moment = examples[9].request.submitted_at
+    assert [found.request.query_id for found in submitted_after(examples, moment)] == [f"q{n}" for n in range(10, 20)]
+    with pytest.raises(TrainingError, match=r"holdout .* has 0 read statements"):
+        submitted_after(examples, examples[-1].request.submitted_at)
 
 
 def test_merged_row_has_the_first_request_and_the_last_numbers() -> None:

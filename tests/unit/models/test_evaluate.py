@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.evaluate import Contender, EvaluationReport, evaluate, figures, refutes
+from models.evaluate import Contender, CostDifference, EvaluationReport, evaluate, figures, refutes
 from models.gate import GateThresholds, judge
 from smart_routing.bundle import Certificate, Threshold
 from smart_routing.labels import LabelRule
@@ -15,6 +15,7 @@ CERTIFIED = Threshold(value=0.5, certificate=Certificate(bound=0.05, confidence=
 GOOD = rows([0.9] * 40 + [0.1] * 100, [True] * 40 + [False] * 100)
 SLOPPY = rows([0.1] * 20 + [0.9] * 20 + [0.1] * 100, [True] * 40 + [False] * 100)
 COSTLY = rows([0.9] * 40 + [0.9] * 60 + [0.1] * 40, [True] * 40 + [False] * 100)
+ALL_LARGE = rows([0.9] * 140, [True] * 40 + [False] * 100)
 RULE_OF_THUMB = rows([np.inf] * 10 + [-np.inf] * 130, [True] * 40 + [False] * 100)
 
 
@@ -61,11 +62,12 @@ def test_gate_passes_a_certified_and_cheaper_candidate() -> None:
         ({"refuted": True}, "the holdout refutes the bound 5%"),
         ({"routed": figures(COSTLY, threshold=0.5, rule=RULE)}, "light share 28.6%"),
         ({"routed": figures(SLOPPY, threshold=0.5, rule=RULE), "heuristic": figures(GOOD, threshold=0.5, rule=RULE)},
-         "above the heuristic's"),
+         "not below the heuristic's"),
+        ({"routed": figures(ALL_LARGE, threshold=0.5, rule=RULE)}, "not below that of sending everything to large"),
         ({"champion": figures(GOOD, threshold=0.5, rule=RULE),
-          "routed": figures(SLOPPY, threshold=0.5, rule=RULE)}, "above the champion's"),
+          "cost_difference": CostDifference(value=9.0, low=1.0, high=17.0)}, "+9.0 [+1.0, +17.0] CPU s above"),
     ],
-    ids=["uncertified", "refuted", "light-share", "heuristic", "champion"],
+    ids=["uncertified", "refuted", "light-share", "heuristic", "all-large", "champion"],
 )  # fmt: skip
 def test_gate_names_every_reason_against(changes: dict[str, object], reason: str) -> None:
     verdict = judge(report(**changes), GATE)
@@ -78,8 +80,20 @@ def test_bound_above_the_target_is_refused() -> None:
     assert judge(report(), strict).reasons == ("certified bound 5% is above the target 1%",)
 
 
+def test_dearer_by_chance_is_no_reason() -> None:
+    champion = figures(GOOD, threshold=0.5, rule=RULE)
+    assert judge(report(champion=champion, cost_difference=CostDifference(value=9.0, low=-1.0, high=19.0)), GATE).passed
+
+
 def test_refuted_champion_is_no_rival() -> None:
-    cheap = figures(GOOD, threshold=0.5, rule=RULE)
-    dear = replace(cheap, cost=1.0)
-    found = report(champion=cheap, champion_refuted=True, routed=dear)
-    assert judge(found, GATE).passed
+    champion = figures(GOOD, threshold=0.5, rule=RULE)
+    dearer = CostDifference(value=9.0, low=1.0, high=17.0)
+    assert judge(report(champion=champion, champion_refuted=True, cost_difference=dearer), GATE).passed
+
+
+def test_cost_difference_is_paired() -> None:
+    contenders = [Contender(rows=found, threshold=CERTIFIED) for found in (COSTLY, GOOD)]
+    found = evaluate(contenders[0], RULE_OF_THUMB, rule=RULE, champion=contenders[1]).cost_difference
+    assert found is not None
+    assert found.value == 60 * 2.0
+    assert 0 < found.low < found.value < found.high

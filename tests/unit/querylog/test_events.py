@@ -85,6 +85,8 @@ def test_reads_instants(value: object) -> None:
         pytest.param({"context.sessionProperties": None}, {"session_properties": {}}, id="session-properties"),
         pytest.param({"ioMetadata": MISSING}, {"inputs": ()}, id="io-metadata"),
         pytest.param({"ioMetadata": {}}, {"inputs": ()}, id="io-metadata-empty"),
+        pytest.param({"statistics.peakUserMemoryBytes": 1.5e9}, {"peak_memory_bytes": 15 * 10**8}, id="memory-float"),
+        pytest.param({"context.sessionProperties": {"a": 7}}, {"session_properties": {"a": "7"}}, id="session-number"),
         pytest.param({"statistics.peakUserMemoryBytes": MISSING}, {"peak_memory_bytes": 0}, id="memory"),
         pytest.param({"statistics.wallTime": MISSING}, {"wall_seconds": 0.296}, id="wall-time-is-the-span"),
         pytest.param({"metadata.queryState": MISSING}, {"state": "FINISHED"}, id="state"),

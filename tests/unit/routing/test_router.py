@@ -115,13 +115,19 @@ def test_cache_drops_the_least_recently_used() -> None:
     assert [cache.get(key) is not None for key in "abc"] == [True, False, True]
 
 
-@pytest.mark.parametrize("checks_in_time", range(10))
+@pytest.mark.parametrize("checks_in_time", range(11))
 def test_out_of_time_is_heavy_at_whatever_rule(make: Callable[..., Model], checks_in_time: int) -> None:
     ticks = chain(repeat(False, checks_in_time), repeat(True))
     decision = Router(model=make("1"), cache_entries=10).decide(REQUEST, out_of_time=lambda: next(ticks))
-    expected = Reason.DEADLINE if checks_in_time < 9 else Reason.MODEL
+    expected = Reason.DEADLINE if checks_in_time < 10 else Reason.MODEL
     assert decision.reason == expected
     assert (decision.weight == QueryWeight.HEAVY) == (expected == Reason.DEADLINE)
+
+
+def test_cache_does_not_hide_a_deadline(make: Callable[..., Model]) -> None:
+    router = Router(model=make("1"), cache_entries=10)
+    assert router.decide(REQUEST).reason == Reason.MODEL
+    assert router.decide(REQUEST, out_of_time=lambda: True).reason == Reason.DEADLINE
 
 
 def test_deadline_is_not_cached(make: Callable[..., Model]) -> None:

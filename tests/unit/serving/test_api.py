@@ -84,6 +84,12 @@ def test_body_that_is_not_the_contract_is_400(serve: Serve, content: bytes, quer
     assert reply.json()["error"].startswith("body is not a routing request: ")
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_time_that_utc_does_not_have_is_400(serve: Serve, moment: str) -> None:
+    reply = serve().route("select 1", submittedAt=moment)
+    assert (reply.status_code, reply.json()["queryId"]) == (400, "q-1")
+
+
 @pytest.mark.parametrize("value", ["soon", "nan", "inf", ""])
 def test_deadline_that_is_no_number_is_400(serve: Serve, value: str) -> None:
     reply = serve().route("select 1", headers={"X-Request-Deadline-Ms": value})

@@ -62,6 +62,26 @@ def test_policy_file_is_followed(serve: Serve, tmp_path: Path) -> None:
     assert served.route("select 1").json()["reason"] == "model"
 
 
+@pytest.mark.parametrize("content", [None, "{,}"], ids=["missing", "broken"])
+def test_unusable_policy_stops_the_start(settings: MakeSettings, tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "policy.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SettingsError, match=r"policy\.json"):
+        Served(settings(policy_file=path))
+
+
+def test_groups_that_are_one_are_refused(settings: MakeSettings) -> None:
+    with pytest.raises(SettingsError, match="expected two groups"):
+        Served(settings(small_group="all", large_group="all"))
+
+
+def test_state_folder_that_is_a_file_is_refused_by_name(settings: MakeSettings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="STATE_DIR"):
+        Served(settings(state_dir=tmp_path / "file"))
+
+
 def test_decision_log_is_whole_after_the_end(serve: Serve, settings: MakeSettings) -> None:
     with Served(settings()) as served:
         for _ in range(50):
