@@ -100,17 +100,17 @@ def record(run_id: str, version: int, model: Model, examination: Examination, *,
         ModelRegistry.connect(settings).set_validation_status(version, status)
 
 
-def command(options: Namespace) -> EvaluationSummary:
+def main() -> None:
+    parser = CommandParser(module="flows.evaluate_model", description=str(__doc__))
+    parser.add_argument("--version", type=positive, required=True, metavar="N", help="number of the version")
+    add_events(parser)
+    parser.add_argument("--dry-run", action="store_true", help="judge, and leave the version's validation status alone")
+    run(parser, _command)
+
+
+def _command(options: Namespace) -> EvaluationSummary:
     return evaluate_model_flow(options.version, options.events, dry_run=options.dry_run)
 
 
-def parser() -> CommandParser:
-    made = CommandParser(module="flows.evaluate_model", description=str(__doc__))
-    made.add_argument("--version", type=positive, required=True, metavar="N", help="number of the version")
-    add_events(made)
-    made.add_argument("--dry-run", action="store_true", help="judge, and leave the version's validation status alone")
-    return made
-
-
 if __name__ == "__main__":
-    run(parser(), command)
+    main()

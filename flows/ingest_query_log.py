@@ -52,15 +52,15 @@ def ingest(events: str, settings: QueryLogSettings) -> IngestSummary:
     )
 
 
-def command(options: Namespace) -> IngestSummary:
+def main() -> None:
+    parser = CommandParser(module="flows.ingest_query_log", description=str(__doc__))
+    add_events(parser, required=True)
+    run(parser, _command)
+
+
+def _command(options: Namespace) -> IngestSummary:
     return ingest_query_log_flow(options.events)
 
 
-def parser() -> CommandParser:
-    made = CommandParser(module="flows.ingest_query_log", description=str(__doc__))
-    add_events(made, required=True)
-    return made
-
-
 if __name__ == "__main__":
-    run(parser(), command)
+    main()

@@ -175,24 +175,24 @@ def report(content: PageContent, files: tuple[Path, ...], *, run_id: str) -> Dri
     )
 
 
-def command(options: Namespace) -> DriftReport:
-    window = read_window(options.as_of, options.window, now=datetime.now(UTC))  # before Prefect takes its seconds
-    return report_drift_flow(window.end.isoformat(), options.window, options.events, options.out)
-
-
-def parser() -> CommandParser:
-    made = CommandParser(module="flows.report_drift", description=str(__doc__))
-    made.add_argument(
+def main() -> None:
+    parser = CommandParser(module="flows.report_drift", description=str(__doc__))
+    parser.add_argument(
         "--as-of",
         metavar="ISO",
         default=NOW,
         help="end of the window, UTC unless it names a zone (default %(default)s)",
     )
-    made.add_argument("--window", default=DEFAULT_WINDOW, help="length like 24h, 90m or 7d (default %(default)s)")
-    add_events(made)
-    made.add_argument("--out", metavar="DIR", help="folder to write the report into (default: one below the reports)")
-    return made
+    parser.add_argument("--window", default=DEFAULT_WINDOW, help="length like 24h, 90m or 7d (default %(default)s)")
+    add_events(parser)
+    parser.add_argument("--out", metavar="DIR", help="folder to write the report into (default: one below the reports)")
+    run(parser, _command)
+
+
+def _command(options: Namespace) -> DriftReport:
+    window = read_window(options.as_of, options.window, now=datetime.now(UTC))  # before Prefect takes its seconds
+    return report_drift_flow(window.end.isoformat(), options.window, options.events, options.out)
 
 
 if __name__ == "__main__":
-    run(parser(), command)
+    main()

@@ -143,20 +143,20 @@ def register(run_id: str, candidate: Candidate, examination: Examination, folder
     return version.number
 
 
-def command(options: Namespace) -> TrainingSummary:
+def main() -> None:
+    parser = CommandParser(module="flows.train_classifier", description=str(__doc__))
+    add_events(parser)
+    add_label_rule(parser)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the booster (default 0)")
+    parser.add_argument("--dry-run", action="store_true", help="judge the candidate and log the run, register nothing")
+    run(parser, _command)
+
+
+def _command(options: Namespace) -> TrainingSummary:
     return train_classifier_flow(
         options.events, options.cpu_seconds, options.memory_bytes, seed=options.seed, dry_run=options.dry_run
     )
 
 
-def parser() -> CommandParser:
-    made = CommandParser(module="flows.train_classifier", description=str(__doc__))
-    add_events(made)
-    add_label_rule(made)
-    made.add_argument("--seed", type=int, default=0, help="seed of the booster (default 0)")
-    made.add_argument("--dry-run", action="store_true", help="judge the candidate and log the run, register nothing")
-    return made
-
-
 if __name__ == "__main__":
-    run(parser(), command)
+    main()
