@@ -139,17 +139,21 @@ def summarise(
     )
 
 
+def independent(rows: pd.DataFrame) -> "pd.Series[bool]":
+    """True for the first row of each template x tenant x day: repeats of a statement are one piece of evidence."""
+    return ~rows[[TEMPLATE, TENANT]].assign(day=rows[SUBMITTED_AT].dt.floor("D")).duplicated()
+
+
 @dataclass(frozen=True, slots=True)
 class _Sample:
-    """Rows, and how many of them count as independent: distinct template x tenant x day, as in a certificate."""
+    """Rows, and how many of them are independent."""
 
     rows: pd.DataFrame
     units: int
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> Self:
-        day = rows[SUBMITTED_AT].dt.floor("D")
-        return cls(rows, int((~rows[[TEMPLATE, TENANT]].assign(day=day).duplicated()).sum()))
+        return cls(rows, int(independent(rows).sum()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +210,15 @@ def _compare_share(name: str, sides: _Sides, thresholds: DriftThresholds) -> Sha
 
 
 def _new_names(kind: str, reference: Reference, current: pd.DataFrame, *, rise: float) -> NewNames:
-    """Drifted where the share rose by `rise` and the two 95% one-sided limits do not meet."""
+    """Drifted where the share rose by `rise` and the 95% one-sided limits, over independent rows, do not meet."""
     before = ~reference.held_out[kind].isin(set(reference.learnt[kind]))
     now = ~current[kind].isin(set(reference.rows[kind]))
-    certain = lower_limit(int(now.sum()), len(now)) > upper_limit(int(before.sum()), len(before))
+    once_before, once_now = before[independent(reference.held_out)], now[independent(current)]
+    lowest, highest = (
+        lower_limit(int(once_now.sum()), len(once_now)),
+        upper_limit(int(once_before.sum()), len(once_before)),
+    )
+    certain = lowest > highest
     names = current[kind][now].value_counts().index[:MOST_NAMES] if kind in NAMED else ()
     return NewNames(
         kind=kind,
