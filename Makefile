@@ -85,6 +85,6 @@ endef
 services: ## the servers that service tests use: PostgreSQL, Chromium, an S3 server
 	@infra/local/services.sh
 
-clean: ## removes the environment, caches and everything the demo wrote
-	@rm -rf $(VENV) var .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## removes the environment, caches and what the demo wrote
+	@rm -rf $(VENV) var/demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,38 +1,35 @@
-"""The champion: the version that the alias `production` stands for, ready to score."""
+"""The champion: the version that the alias `production` stands for, as a rival on a holdout."""
 
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from datetime import datetime
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from models.registry import ModelRegistry
-from models.versions import ModelVersion
 from smart_routing import protocol
-from smart_routing.bundle import read_bundle
 from smart_routing.errors import BundleError
 from smart_routing.inference import Model
 from smart_routing.settings import RegistrySettings
 
 
 @task(cache_policy=NO_CACHE)
-def load_champion(*, besides: int | None = None) -> Model | None:
-    """None before the first promotion, where the champion is `besides`, and where this code cannot score it."""
+def load_champion(holdout_from: datetime, *, besides: int | None = None) -> Model | None:
+    """The champion, ready to score.
+
+    None before the first promotion, where the champion is `besides`, where it was made from statements submitted at
+    `holdout_from` or later (it would be judged on what it learnt), and where this code cannot score it.
+    """
     registry = ModelRegistry.connect(RegistrySettings.load())
     number = registry.read().aliased(protocol.ALIAS_PRODUCTION)
     if number is None or number == besides:
         return None
-    try:
-        return load_version(registry, registry.resolve(number))
-    except BundleError as error:
-        get_run_logger().warning("champion %d cannot be compared: %s", number, error)
+    champion, logger = registry.resolve(number), get_run_logger()
+    if champion.calibrated_until is None or champion.calibrated_until >= holdout_from:
+        logger.warning("champion %d cannot be compared: it was made from statements of this holdout", number)
         return None
-
-
-def load_version(registry: ModelRegistry, version: ModelVersion) -> Model:
-    """A version's bundle, downloaded, verified and warmed; raises `BundleError` or `RegistryError`."""
-    with TemporaryDirectory() as scratch:
-        folder = registry.download_bundle(version, Path(scratch))
-        bundle = read_bundle(folder, manifest_sha256=version.manifest_sha256)
-    return Model.load(bundle, version=str(version.number))
+    try:
+        return registry.load(champion)
+    except BundleError as error:
+        logger.warning("champion %d cannot be compared: %s", number, error)
+        return None

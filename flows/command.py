@@ -52,10 +52,11 @@ def add_label_rule(parser: ArgumentParser) -> None:
 
 def whole_number(text: str) -> int:
     """Also as 1e9; raises `ValueError`."""
-    try:
+    if text.lstrip("-").isdecimal():
         return int(text)
-    except ValueError:
-        return int(float(text))
+    if not float(text).is_integer():
+        raise ValueError(f"{text} is no whole number")
+    return int(float(text))
 
 
 def positive(text: str) -> int:

@@ -10,7 +10,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
 from flows.arguments import whole
-from flows.champion import load_champion, load_version
+from flows.champion import load_champion
 from flows.command import CommandParser, add_events, positive, run
 from flows.query_events import read_whole_log
 from models.candidate import Examination, examine, write_examination
@@ -50,7 +50,8 @@ def evaluate_model_flow(version: int, events: str | None = None, dry_run: bool =
     registered = find(version)
     model = load(registered)
     holdout = read_holdout(events, registered, whole(model))
-    examination = judge(whole(model), whole(holdout), whole(load_champion(besides=version)))
+    champion = load_champion(holdout[0].request.submitted_utc, besides=version)
+    examination = judge(whole(model), whole(holdout), whole(champion))
     with Tracking.connect(RegistrySettings.load()).run(f"evaluate version {version}") as run_id:
         record(run_id, version, whole(model), whole(examination), dry_run=dry_run)
     return EvaluationSummary(
@@ -69,7 +70,7 @@ def find(version: int) -> ModelVersion:
 
 @task(cache_policy=NO_CACHE)
 def load(version: ModelVersion) -> Model:
-    return load_version(ModelRegistry.connect(RegistrySettings.load()), version)
+    return ModelRegistry.connect(RegistrySettings.load()).load(version)
 
 
 @task(cache_policy=NO_CACHE)

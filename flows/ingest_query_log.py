@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.command import CommandParser, add_events, run
 from flows.query_events import open_events, open_query_log_store
+from smart_routing.logs import redact
 from smart_routing.settings import QueryLogSettings
 
 
@@ -47,7 +48,7 @@ def ingest(events: str, settings: QueryLogSettings) -> IngestSummary:
         rejected=reading.counts.rejected,
         added=appended.added,
         duplicates=appended.duplicates,
-        store=settings.store,
+        store=redact(settings.store),
         rejects=str(settings.rejects),
     )
 

@@ -1,12 +1,12 @@
 """Where flows take query records from: the events they are given, or the store."""
 
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 
 from smart_routing.errors import QueryLogError
+from smart_routing.logs import redact
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import QueryLogReading, read_query_log
 from smart_routing.querylog.store import QueryLogStore, open_store
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def open_events(events: str, settings: QueryLogSettings) -> QueryLogReading:
     """The query log at a file, a folder or s3://; raises `QueryLogError` where there is none."""
-    rejects = Path(settings.rejects)
-    return read_query_log(events, rejects=rejects, max_reject_share=settings.max_reject_share, s3=_s3(events))
+    return read_query_log(events, rejects=settings.rejects, max_reject_share=settings.max_reject_share, s3=_s3(events))
 
 
 def open_query_log_store(settings: QueryLogSettings) -> QueryLogStore:
@@ -48,7 +47,7 @@ def read_whole_log(events: str | None) -> list[QueryRecord]:
     records = read_records(events)
     if not records:
         store = QueryLogSettings.load().store
-        raise QueryLogError(f"query log store {store} has no records: ingest some, or give --events")
+        raise QueryLogError(f"query log store {redact(store)} has no records: ingest some, or give --events")
     return records
 
 

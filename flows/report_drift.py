@@ -14,7 +14,6 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from flows.arguments import whole
-from flows.champion import load_version
 from flows.command import CommandParser, add_events, run
 from flows.query_events import read_records
 from models.dataset import label
@@ -104,7 +103,7 @@ def load_production(window: Window) -> Production:
     version = registry.resolve(protocol.ALIAS_PRODUCTION)
     reference = fetch_reference(registry.tracking, version)
     changes = ended_changes(read_exclusions(), window)
-    return Production(version, load_version(registry, version), reference.since(max(changes)) if changes else reference)
+    return Production(version, registry.load(version), reference.since(max(changes)) if changes else reference)
 
 
 @task(cache_policy=NO_CACHE)

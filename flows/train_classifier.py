@@ -62,12 +62,12 @@ def train_classifier_flow(
     """Dataset, training, conversion, evaluation, gate, registration; `events` None reads the store."""
     rule = LabelRule(cpu_seconds=cpu_seconds, memory_bytes=memory_bytes)
     labelled = label_log(events, rule)
-    champion = load_champion()
     with Tracking.connect(RegistrySettings.load()).run("train") as run_id, TemporaryDirectory() as scratch:
         folder = Path(scratch)
         candidate = make(whole(labelled), rule, seed)
         manifest = write(whole(candidate), folder)
-        examination = judge(whole(candidate), whole(champion), folder)
+        champion = load_champion(candidate.split.holdout[0].request.submitted_utc)
+        examination = judge(whole(candidate), whole(champion))
         log(run_id, whole(candidate), whole(examination), folder, source=events or "store")
         version = None if dry_run else register(run_id, whole(candidate), whole(examination), folder)
     return TrainingSummary(
@@ -108,9 +108,8 @@ def write(candidate: Candidate, folder: Path) -> str:
 
 
 @task(cache_policy=NO_CACHE)
-def judge(candidate: Candidate, champion: Model | None, folder: Path) -> Examination:
+def judge(candidate: Candidate, champion: Model | None) -> Examination:
     examination = examine(candidate.model, candidate.split.holdout, read_gate(), champion=champion)
-    write_examination(examination, candidate.model.bundle.label_rule, folder / "evaluation")
     verdict = "passed" if examination.verdict.passed else "; ".join(examination.verdict.reasons)
     get_run_logger().info("gate: %s", verdict)
     return examination
@@ -121,6 +120,7 @@ def log(run_id: str, candidate: Candidate, examination: Examination, folder: Pat
     tracking = Tracking.connect(RegistrySettings.load())
     log_candidate(tracking, run_id, candidate, examination)
     log_lineage(tracking, run_id, candidate, source=source)
+    write_examination(examination, candidate.model.bundle.label_rule, folder / "evaluation")
     for name in ("evaluation", "reference"):
         tracking.log_folder(run_id, folder / name, to=name)
 

@@ -51,7 +51,7 @@ def calibrate(
     """
     units = block.heavy_units()
     frontier = tuple(_point(block, units, bound, confidence) for bound in bounds)
-    chosen = next((point for point in frontier if (point.light_share or 0.0) >= min_light_share), None)
+    chosen = next((p for p in frontier if p.light_share is not None and p.light_share >= min_light_share), None)
     return Calibration(threshold=_threshold(chosen, len(units), confidence), frontier=frontier, heavy_units=len(units))
 
 

@@ -29,6 +29,7 @@ class Candidate:
     parity: Parity
     labelled: Labelled
     split: Split
+    params: TrainParams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Examination:
 def make_candidate(labelled: Labelled, rule: LabelRule, params: TrainParams, gate: GateThresholds) -> Candidate:
     """Train on the first block of time, set the threshold on the second, leave the third alone.
 
-    Raises `TrainingError` where a block lacks a class, or where ONNX and XGBoost disagree on any row of the log.
+    Raises `TrainingError` where a block lacks a class, `BundleError` where ONNX and XGBoost disagree on any row.
     """
     split = split_by_time(labelled.reads)
     trained = train(split.train, params)
@@ -62,6 +63,7 @@ def make_candidate(labelled: Labelled, rule: LabelRule, params: TrainParams, gat
         parity=_prove_parity(model, trained, labelled.reads),
         labelled=labelled,
         split=split,
+        params=params,
     )
 
 

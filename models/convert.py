@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnxmltools.convert import convert_xgboost
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-from smart_routing.errors import TrainingError
+from smart_routing.errors import BundleError
 from smart_routing.inference import PARITY
 
 
@@ -32,14 +32,14 @@ def to_onnx(booster: xgb.Booster) -> bytes:
 
 
 def compare(native: NDArray[np.float32], converted: NDArray[np.float32], *, threshold: float) -> Parity:
-    """Compare two engines' scores row by row; raises `TrainingError` on a flipped decision or a difference > 1e-5."""
+    """Compare two engines' scores row by row; raises `BundleError` on a flipped decision or a difference > 1e-5."""
     parity = Parity(
         rows=len(native),
         flips=int(((native >= threshold) != (converted >= threshold)).sum()),
         largest_difference=float(np.abs(native - converted).max(initial=0.0)),
     )
     if parity.flips or parity.largest_difference > PARITY:
-        raise TrainingError(
+        raise BundleError(
             f"ONNX differs from XGBoost on {parity.rows} rows: {parity.flips} decisions flipped, largest difference "
             f"{parity.largest_difference:.1e}; expected 0 and at most {PARITY:.0e}"
         )

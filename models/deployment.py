@@ -106,7 +106,7 @@ def promote(model: RegisteredModel, number: int, *, order: Order, force: bool = 
     target = model.version(number)
     if force and not order.reason:
         raise InputError(f"promotion of version {number} is forced without a reason: expected --reason with --force")
-    if number == model.recorded == model.aliased(protocol.ALIAS_PRODUCTION):
+    if number == model.recorded == model.aliased(protocol.ALIAS_PRODUCTION) and target.quarantined is None:
         return _decision(model, (), Deployment(action=Action.PROMOTE, changed=False, serving=number, previous=None))
     objection = _objection(target)
     if objection and not force:

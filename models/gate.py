@@ -1,14 +1,13 @@
 """The gate: a pure verdict on a candidate from its evaluation, with every reason it was refused for."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.evaluate import EvaluationReport
-from smart_routing.errors import SettingsError
+from smart_routing.toml_file import read_toml
 
 GATE_FILE: Final = Path(__file__).with_name("gate.toml")
 
@@ -36,10 +35,7 @@ class GateVerdict:
 
 def read_gate(path: Path = GATE_FILE) -> GateThresholds:
     """Thresholds of a TOML file; raises `SettingsError` that names the file and the key."""
-    try:
-        return GateThresholds(**tomllib.loads(path.read_text()))
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+    return read_toml(path, GateThresholds)
 
 
 def judge(report: EvaluationReport, thresholds: GateThresholds) -> GateVerdict:

@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -19,6 +21,8 @@ def log_candidate(tracking: Tracking, run_id: str, candidate: Candidate, examina
         run_id,
         {
             **candidate.model.bundle.label_rule.as_json(),
+            **_flat(candidate.params.model_dump()),
+            **_flat({"parse_limits": asdict(labelled.limits)}),
             "terms_fitted": trained.terms_fitted,
             "columns": len(trained.vocabulary.columns),
             "rounds": trained.rounds,
@@ -41,6 +45,15 @@ def log_lineage(tracking: Tracking, run_id: str, candidate: Candidate, *, source
     split = candidate.split
     blocks = {"training": split.train, "calibration": split.calibration, "holdout": split.holdout}
     tracking.log_datasets(run_id, [_input(name, block, source) for name, block in blocks.items()])
+
+
+def _flat(params: Mapping[str, Any]) -> dict[str, object]:
+    """Sections and their keys joined by a dot."""
+    flat: dict[str, object] = {}
+    for name, value in params.items():
+        inner = {f"{name}.{key}": found for key, found in value.items()} if isinstance(value, dict) else {name: value}
+        flat |= inner
+    return flat
 
 
 def _metrics(side: str, figures: Figures) -> Iterator[tuple[str, float]]:

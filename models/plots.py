@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -14,30 +13,25 @@ from models.cost import misrouting_cost
 from models.scoring import Scored
 from smart_routing.labels import LabelRule
 
-matplotlib.use("Agg")  # no display where flows run
-
 _LIGHT: Final = "#4c78a8"
 _HEAVY: Final = "#e45756"
 _GREY: Final = "#777777"
 
 
-def draw(rows: Scored, *, threshold: float, rule: LabelRule, folder: Path) -> list[Path]:
+def draw(rows: Scored, *, threshold: float, rule: LabelRule, folder: Path) -> None:
     """Write the plots of holdout rows that the model decided as PNG files into an existing folder."""
     decided = rows.by_model()
-    return [
-        _save(folder / "precision_recall.png", lambda axes: _precision_recall(axes, decided, threshold)),
-        _save(folder / "scores_by_class.png", lambda axes: _scores_by_class(axes, decided, threshold)),
-        _save(folder / "cost_against_threshold.png", lambda axes: _cost(axes, decided, threshold, rule)),
-    ]
+    _save(folder / "precision_recall.png", lambda axes: _precision_recall(axes, decided, threshold))
+    _save(folder / "scores_by_class.png", lambda axes: _scores_by_class(axes, decided, threshold))
+    _save(folder / "cost_against_threshold.png", lambda axes: _cost(axes, decided, threshold, rule))
 
 
-def _save(path: Path, plot: Callable[[Axes], None]) -> Path:
+def _save(path: Path, plot: Callable[[Axes], None]) -> None:
     figure = Figure(figsize=(7, 4.5), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     plot(axes)
     figure.savefig(path)
-    return path
 
 
 def _precision_recall(axes: Axes, rows: Scored, threshold: float) -> None:
@@ -54,8 +48,9 @@ def _precision_recall(axes: Axes, rows: Scored, threshold: float) -> None:
 
 
 def _scores_by_class(axes: Axes, rows: Scored, threshold: float) -> None:
-    bins = np.geomspace(max(1e-4, rows.score.min()), 1.0, 40).tolist()
-    shown = [rows.score[~rows.heavy], rows.score[rows.heavy]]
+    bins = np.geomspace(1e-4, 1.0, 41).tolist()
+    score = rows.score.clip(bins[0])
+    shown = [score[~rows.heavy], score[rows.heavy]]
     axes.hist(shown, bins=bins, label=["light", "heavy"], color=[_LIGHT, _HEAVY], stacked=False)
     axes.axvline(threshold, color="black", linestyle="--", label=f"threshold {threshold:.4f}")
     axes.set(xscale="log", xlabel="P(heavy)", ylabel="statements")

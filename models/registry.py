@@ -101,6 +101,12 @@ class ModelRegistry:
             self.tracking.fail(provenance.run_id)
             raise
 
+    def load(self, version: ModelVersion) -> Model:
+        """A version's bundle, downloaded, verified and ready to score; raises `BundleError`."""
+        with TemporaryDirectory() as scratch:
+            folder = self.download_bundle(version, Path(scratch))
+            return Model.load(read_bundle(folder), version=str(version.number))
+
     def download_bundle(self, version: ModelVersion, into: Path) -> Path:
         """Fetch a version's bundle below the folder `into` and verify it; returns the bundle's folder.
 

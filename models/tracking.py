@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import urlsplit, urlunsplit
 
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput
@@ -23,6 +22,7 @@ from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
 from smart_routing.errors import RegistryError, SettingsError
+from smart_routing.logs import redact
 from smart_routing.settings import RegistrySettings
 
 RETRIES: Final = 2
@@ -47,9 +47,7 @@ class Tracking:
         """
         if not settings.uri.startswith(SCHEMES):
             expected = "http(s)://, sqlite:/// or postgresql://"
-            raise SettingsError(
-                f"{settings.variable('uri')} is {_without_secrets(settings.uri)!r}: expected {expected}"
-            )
+            raise SettingsError(f"{settings.variable('uri')} is {redact(settings.uri)!r}: expected {expected}")
         _configure(settings.timeout_seconds)
         with answering(settings.uri):
             _make_sqlite_folder(settings.uri)
@@ -151,7 +149,7 @@ def answering(uri: str) -> Iterator[None]:
     try:
         yield
     except (MlflowException, RequestException, SQLAlchemyError, OSError) as error:
-        raise RegistryError(f"registry {_without_secrets(uri)} {_complaint(error)}") from error
+        raise RegistryError(f"registry {redact(uri)} {_complaint(error)}") from error
 
 
 def _complaint(error: Exception) -> str:
@@ -159,11 +157,6 @@ def _complaint(error: Exception) -> str:
     if "Max retries exceeded" in text or "Connection" in type(error).__name__:
         return "cannot be reached: expected an MLflow server there"
     return f"refuses: {text[:300]}"
-
-
-def _without_secrets(uri: str) -> str:
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.netloc else uri
 
 
 def _sqlite_folder(uri: str) -> Path | None:

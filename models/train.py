@@ -1,6 +1,5 @@
 """Training: the vector matrix, XGBoost with early stopping at the end of the training block, and the pruned refit."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +8,13 @@ from typing import Final
 import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.dataset import Example
 from models.vocabulary import VocabularyParams, fit_vocabulary
-from smart_routing.errors import SettingsError
 from smart_routing.features.vector import column_names, featurize
 from smart_routing.features.vocabulary import Vocabulary
+from smart_routing.toml_file import read_toml
 
 PARAMS_FILE: Final = Path(__file__).with_name("params.toml")
 
@@ -76,10 +75,7 @@ class Trained:
 
 def read_params(path: Path = PARAMS_FILE, *, seed: int = 0) -> TrainParams:
     """Parameters of a TOML file; raises `SettingsError` that names the file and the key."""
-    try:
-        return TrainParams(**tomllib.loads(path.read_text()), seed=seed)
-    except (OSError, tomllib.TOMLDecodeError, ValidationError, TypeError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+    return read_toml(path, TrainParams, seed=seed)
 
 
 def train(examples: Sequence[Example], params: TrainParams) -> Trained:
@@ -88,9 +84,9 @@ def train(examples: Sequence[Example], params: TrainParams) -> Trained:
     Same examples, parameters and lock give the same bytes.
     """
     whole = fit_vocabulary(examples, params.vocabulary)
-    rounds, first = _fit(examples, whole, params)
-    vocabulary = whole.pruned(gain(first, whole))
-    rounds, booster = _fit(examples, vocabulary, params)
+    vocabulary = whole.pruned(gain(_search(examples, whole, params), whole))
+    rounds = _search(examples, vocabulary, params).best_iteration + 1
+    booster = xgb.train(_settings(params), _dmatrix(examples, vocabulary), rounds)
     return Trained(booster, vocabulary, len(whole.idf), rounds, gain(booster, vocabulary))
 
 
@@ -118,18 +114,22 @@ def gain(booster: xgb.Booster, vocabulary: Vocabulary) -> dict[str, float]:
     return dict(sorted(named.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _fit(examples: Sequence[Example], vocabulary: Vocabulary, params: TrainParams) -> tuple[int, xgb.Booster]:
-    """The number of rounds that early stopping finds, and a booster of that many on the whole block."""
-    features, heavy = matrix(examples, vocabulary), labels(examples).astype(np.float32)
+def _search(examples: Sequence[Example], vocabulary: Vocabulary, params: TrainParams) -> xgb.Booster:
+    """A booster that has not seen the end of the block, on which early stopping chose its `best_iteration`."""
     watched = round(len(examples) * (1 - params.rounds.watched_share))
-    settings = {**_FIXED, **params.booster.model_dump(), "seed": params.seed}
-    searched = xgb.train(
-        settings,
-        xgb.DMatrix(features[:watched], heavy[:watched]),
+    return xgb.train(
+        _settings(params),
+        _dmatrix(examples[:watched], vocabulary),
         params.rounds.most,
-        evals=[(xgb.DMatrix(features[watched:], heavy[watched:]), "watched")],
+        evals=[(_dmatrix(examples[watched:], vocabulary), "watched")],
         early_stopping_rounds=params.rounds.patience,
         verbose_eval=False,
     )
-    rounds = searched.best_iteration + 1
-    return rounds, xgb.train(settings, xgb.DMatrix(features, heavy), rounds)
+
+
+def _dmatrix(examples: Sequence[Example], vocabulary: Vocabulary) -> xgb.DMatrix:
+    return xgb.DMatrix(matrix(examples, vocabulary), labels(examples).astype(np.float32))
+
+
+def _settings(params: TrainParams) -> dict[str, object]:
+    return {**_FIXED, **params.booster.model_dump(), "seed": params.seed}

@@ -1,12 +1,11 @@
 """`DriftThresholds`: the content of drift.toml."""
 
-import tomllib
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from smart_routing.errors import SettingsError
+from smart_routing.toml_file import read_toml
 
 THRESHOLDS_FILE: Final = Path(__file__).with_name("drift.toml")
 
@@ -47,7 +46,4 @@ class DriftThresholds(BaseModel):
 
 def read_thresholds(path: Path = THRESHOLDS_FILE) -> DriftThresholds:
     """The thresholds of a TOML file; raises `SettingsError` that names the file and the key."""
-    try:
-        return DriftThresholds(**tomllib.loads(path.read_text()))
-    except (OSError, tomllib.TOMLDecodeError, ValidationError, TypeError) as error:
-        raise SettingsError(f"{path}: {error}") from error
+    return read_toml(path, DriftThresholds)

@@ -5,7 +5,7 @@ import sys
 
 import uvicorn
 
-from serving.app import check_settings, open_source
+from serving.app import open_source, prepare
 from smart_routing.errors import SmartRoutingError
 from smart_routing.settings import ServingSettings
 
@@ -17,7 +17,7 @@ def main() -> int:
     ).parse_args()
     try:
         settings = ServingSettings.load()
-        check_settings(settings)
+        prepare(settings)
         open_source(settings.source)
     except SmartRoutingError as error:
         sys.stderr.write(f"{error}\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -17,7 +18,10 @@ from serving.metrics import Metrics
 from serving.reloader import Refusal, Reloader, ReloadOutcome
 from smart_routing.errors import SettingsError, SmartRoutingError
 from smart_routing.features.schema import SCHEMA_HASH
+from smart_routing.logs import log_event
 from smart_routing.router import Router
+
+_log = logging.getLogger(__name__)
 
 
 class Wire(BaseModel):
@@ -135,8 +139,13 @@ def _guard(token_file: Path | None) -> Callable[[Request], Awaitable[None]]:
     async def check(request: Request) -> None:
         if token_file is None:
             return
+        try:
+            token = read_token(token_file)
+        except SettingsError as error:
+            log_event(_log, "admin_token_unreadable", level=logging.ERROR, reason=str(error))
+            raise HTTPException(503, "the admin token cannot be read") from error
         offered = request.headers.get("authorization", "").encode()
-        if not hmac.compare_digest(offered, b"Bearer " + read_token(token_file)):
+        if not hmac.compare_digest(offered, b"Bearer " + token):
             raise HTTPException(401, "a bearer token is expected", {"WWW-Authenticate": "Bearer"})
 
     return check

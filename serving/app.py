@@ -35,7 +35,7 @@ from serving.sources import FolderSource, ModelSource
 from serving.wire import RoutingGroups
 from smart_routing.decision_log import DecisionLog, DecisionRecorder, VectorLogging, read_or_make_key
 from smart_routing.errors import SettingsError
-from smart_routing.logs import configure_logging, log_event
+from smart_routing.logs import configure_logging, log_event, redact
 from smart_routing.policy import PolicyFile
 from smart_routing.router import Router
 from smart_routing.settings import RegistrySettings, S3Settings, ServingSettings
@@ -110,7 +110,7 @@ def create_app(settings: ServingSettings | None = None) -> FastAPI:
 
 def assemble(settings: ServingSettings) -> Components:
     """One worker's parts; raises `SettingsError` for settings that contradict each other."""
-    check_settings(settings)
+    prepare(settings)
     clocks, metrics = Clocks(now=lambda: datetime.now(UTC), monotonic=time.monotonic), Metrics.create()
     router = Router(
         cache_entries=settings.cache_entries, keep_vectors=VectorLogging(settings.vectors) != VectorLogging.NONE
@@ -139,7 +139,7 @@ def assemble(settings: ServingSettings) -> Components:
     )
 
 
-def check_settings(settings: ServingSettings) -> None:
+def prepare(settings: ServingSettings) -> None:
     """Raises `SettingsError` for what could not serve as it was meant to; makes the folder and the key it needs."""
     _check_admin_port(settings)
     if settings.small_group == settings.large_group:
@@ -174,7 +174,7 @@ def open_source(url: str) -> ModelSource:
     uri = RegistrySettings.load().uri
     if not uri.startswith(("http://", "https://")):
         raise SettingsError(
-            f"{RegistrySettings.variable('uri')} is {uri}: the router reads the registry over http(s)://; "
+            f"{RegistrySettings.variable('uri')} is {redact(uri)}: the router reads the registry over http(s)://; "
             f"or set {ServingSettings.variable('source')} to a folder or s3://"
         )
     return RegistrySource(url, httpx.Client(base_url=uri, timeout=TIMEOUT), s3=s3_client)
@@ -191,7 +191,7 @@ def _recording(settings: ServingSettings) -> Recording | None:
         return None
     log = DecisionLog(
         settings.decision_log,
-        writer=str(os.getpid()),
+        writer=f"{os.getpid()}-{secrets.token_hex(4)}",  # containers repeat their pids
         queue_rows=settings.decision_log_queue,
         day_bytes=settings.decision_log_day_bytes,
     )

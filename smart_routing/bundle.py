@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Self
 
-from smart_routing.errors import BundleError
+from smart_routing.errors import BundleError, SettingsError
 from smart_routing.features.schema import DENSE_NAMES, SCHEMA_HASH
 from smart_routing.features.statement import ParseLimits
 from smart_routing.features.vocabulary import Vocabulary
@@ -130,7 +130,7 @@ def read_bundle(folder: Path, *, manifest_sha256: str | None = None) -> Bundle:
             parse_limits=limits,
             golden=tuple(GoldenRow(**json.loads(line)) for line in content[GOLDEN].splitlines()),
         )
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, SettingsError) as error:
         raise BundleError(f"bundle in {folder.name} cannot be read: {error!r}") from error
 
 

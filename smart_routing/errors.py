@@ -4,12 +4,12 @@ SmartRoutingError                    500, exit code 1
 ├── InputError                       400, exit code 2: the user gave something that cannot be used
 │   ├── QueryLogError                a query log is missing, empty, unreadable or mostly rejected
 │   ├── SettingsError                a setting is unknown, missing or out of range
-│   └── RequestError                 a body on the data port is not the contract
-│       └── RequestTooLargeError     413: a body on the data port is over its limit
-├── BundleError                      a model bundle is incomplete, altered or does not pass its golden rows
-├── UnknownModelVersionError         404: a pinned or named version does not exist
-├── RegistryError                    the model registry is unreachable or refuses
-└── TrainingError                    a model cannot be made from this data, or does not survive its checks
+│   ├── RequestError                 a body on the data port is not the contract
+│   │   └── RequestTooLargeError     413
+│   ├── UnknownModelVersionError     404: a pinned or named version does not exist
+│   └── TrainingError                no model can be made, or judged, from this data
+├── BundleError                      a model bundle is incomplete, altered, or does not score as it should
+└── RegistryError                    the model registry is unreachable or refuses
 """
 
 from http import HTTPStatus
@@ -48,7 +48,7 @@ class RequestTooLargeError(RequestError):
 
 
 class BundleError(SmartRoutingError):
-    """A model bundle is incomplete, altered, or does not reproduce its golden rows."""
+    """A model bundle is incomplete, altered, or does not score as it should."""
 
 
 class UnknownModelVersionError(InputError):
@@ -62,4 +62,4 @@ class RegistryError(SmartRoutingError):
 
 
 class TrainingError(InputError):
-    """No model can be made from this data, or the model made does not survive its checks."""
+    """No model can be made, or judged, from this data."""

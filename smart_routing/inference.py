@@ -60,7 +60,10 @@ class Model:
         return QueryWeight.LIGHT if probability < self.threshold else QueryWeight.HEAVY  # NaN is heavy
 
     def _check(self, row: GoldenRow) -> None:
-        found = self.heavy_probability(self.vector(golden_request(row)))
+        try:
+            found = self.heavy_probability(self.vector(golden_request(row)))
+        except Exception as error:  # of ONNX Runtime or of the row: whatever it is, this version cannot serve
+            raise BundleError(f"golden row cannot be scored: {error!r}") from error
         if not abs(found - row.score) <= PARITY:
             raise BundleError(f"golden row scores {found:.6f}: expected {row.score:.6f}")
 

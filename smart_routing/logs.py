@@ -12,7 +12,7 @@ _SECRET_KEYS: Final = frozenset({"authorization", "token", "password", "secret",
 _SECRET_TEXT: Final = (
     (re.compile(r"\b(bearer|basic)\s+\S+", re.IGNORECASE), rf"\1 {REDACTED}"),
     (re.compile(r"(authorization['\"]?\s*[:=]\s*['\"]?)(?!bearer|basic)[^\s'\",]+", re.IGNORECASE), rf"\1{REDACTED}"),
-    (re.compile(r"(\w+://)[^/\s:@]+:[^/\s@]+@"), rf"\1{REDACTED}@"),
+    (re.compile(r"(\w+://)[^/\s:@]*:[^/\s@]+@"), rf"\1{REDACTED}@"),
 )
 
 

@@ -44,7 +44,7 @@ class RegistrySettings(Settings):
 
     uri: str = Field(
         "sqlite:///var/mlflow.db",
-        description="MLflow tracking and registry address: http(s)://, or sqlite:/// for one machine.",
+        description="MLflow tracking and registry address: http(s)://, postgresql://, or sqlite:/// for one machine.",
     )
     experiment: str = Field("query-weight", description="Experiment that training runs are logged under.")
     timeout_seconds: int = Field(20, gt=0, description="Seconds that MLflow may take to answer one request.")
@@ -109,7 +109,8 @@ class S3Settings(Settings):
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}S3_")
 
     endpoint_url: str | None = Field(
-        None, description="S3 endpoint for everything at s3://; unset: the provider's own."
+        None,
+        description="S3 endpoint of events, stores and models, not of MLflow's own artifacts; unset: the provider's.",
     )
 
 

@@ -74,7 +74,7 @@ def run_loop(events: str) -> str:
         version = str(trained["version"])
         step("evaluate", "flows.evaluate_model", ["--version", version], environment)
         step("promote", "flows.promote_model", ["--version", version], environment)
-        records = newest(events)
+        records = in_order_of_time(events)
         with router_server(folder("router"), environment) as router:
             batch = route(router, records[-BATCH:])
         as_of = records[-1].create_time.isoformat()
@@ -119,7 +119,7 @@ def step(title: str, module: str, arguments: Sequence[str], environment: Mapping
     return summary
 
 
-def newest(events: str) -> list[QueryRecord]:
+def in_order_of_time(events: str) -> list[QueryRecord]:
     """All records in order of time."""
     return sorted(read_query_log(events, rejects=None), key=lambda record: record.create_time)
 

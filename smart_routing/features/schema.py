@@ -25,6 +25,11 @@ def _group(group: str, functions: tuple[object, ...]) -> tuple[Feature, ...]:
     return tuple(Feature(f.__name__, group, (f.__doc__ or "").strip().split("\n")[0]) for f in functions)  # type: ignore[attr-defined]  # plain functions
 
 
+def _share_doc(field: str) -> str:
+    several = "; of several the smallest, NaN where none is named" if field == "table" else ""
+    return f"Share of the training rows with this {field}, 0 if unseen{several}."
+
+
 DENSE_FEATURES: Final[tuple[Feature, ...]] = (
     *_group("text", TEXT_FEATURES),
     Feature("parse_status", "tree", f"How far the parse got: {', '.join(PARSE_STATUS_CODES)}, coded from 0."),
@@ -34,7 +39,7 @@ DENSE_FEATURES: Final[tuple[Feature, ...]] = (
         Feature(
             f"{field}_share",
             "context",
-            f"Share of the training rows with this {field}; 0 if unseen, of several tables the smallest.",
+            _share_doc(field),
         )
         for field in CONTEXT_FIELDS
     ),

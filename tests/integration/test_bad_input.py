@@ -89,6 +89,7 @@ def test_unusable_log_is_told_in_one_line(
         (["flows.train_classifier", "--events", str(DAY), "--cpu-seconds", "0"], "--cpu-seconds is 0"),
         (["flows.train_classifier", "--events", str(DAY), "--memory-bytes", "-5"], "--memory-bytes is -5"),
         (["flows.train_classifier", "--events", str(DAY), "--cpu-seconds", "soon"], "invalid float value: 'soon'"),
+        (["flows.train_classifier", "--events", str(DAY), "--memory-bytes", "inf"], "invalid whole_number"),
         (["flows.train_classifier", "--events", str(DAY)], "read statements, 0 of them heavy: expected both"),
         (["flows.train_classifier"], "has no records: ingest some"),
         (["flows.ingest_query_log"], "the following arguments are required: --events"),
@@ -101,8 +102,8 @@ def test_unusable_log_is_told_in_one_line(
         (["flows.rollback_model"], "nothing to roll back from"),
     ],
     ids=[
-        "cpu-0", "memory-negative", "cpu-text", "one-class", "empty-store", "no-events", "no-production", "as-of",
-        "window", "evaluate", "promote", "negative", "rollback",
+        "cpu-0", "memory-negative", "cpu-text", "memory-endless", "one-class", "empty-store", "no-events",
+        "no-production", "as-of", "window", "evaluate", "promote", "negative", "rollback",
     ],
 )  # fmt: skip
 def test_unusable_argument_is_told_in_one_line(

@@ -130,6 +130,7 @@ def test_a_version_says_where_it_comes_from(registry: ModelRegistry, register: R
     assert tags == {
         "feature_schema": version.tags["feature_schema"],
         "dataset_digest": "d1",
+        "calibrated_until": "2026-10-05T00:00:00+00:00",
         "git_commit": "c1",
         "validation_status": "failed",
         "certificate": "FNR <= 5% at 95% confidence, from 60 heavy template-schema-days of which 0 may be missed",

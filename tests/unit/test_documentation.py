@@ -1,8 +1,10 @@
 """Docs that say what code says must say the same."""
 
 import re
+import shlex
 from pathlib import Path
 
+import pytest
 import yaml
 
 from smart_routing.features.schema import DENSE_FEATURES
@@ -40,6 +42,19 @@ def test_every_path_that_docs_name_exists() -> None:
     named = {(page.name, path) for page in pages for path in pattern.findall(page.read_text())}
     missing = sorted((page, path) for page, path in named if not exists(path))
     assert missing == []
+
+
+@pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
+def test_mlproject_passes_every_value_as_one_word() -> None:
+    from mlflow.projects.utils import load_project  # a second and a half that only this test pays
+
+    project = load_project(str(ROOT))  # type: ignore[no-untyped-call]  # MLflow leaves it untyped
+    for name in yaml.safe_load((ROOT / "MLproject").read_text())["entry_points"]:
+        entry = project.get_entry_point(name)
+        values = {parameter: "it's a 7" for parameter, found in entry.parameters.items() if found.type == "string"}
+        numbers = {parameter: "7" for parameter in entry.parameters if parameter not in values}
+        words = shlex.split(entry.compute_command(values | numbers, str(ROOT)))
+        assert words.count("it's a 7") == len(values)
 
 
 def exists(path: str) -> bool:

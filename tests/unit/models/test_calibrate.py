@@ -70,3 +70,10 @@ def test_heavy_statement_that_a_rule_sends_to_small_counts_as_missed() -> None:
     found = calibrate(block, confidence=0.95, min_light_share=0.3)
     assert found.threshold.certificate is not None
     assert found.threshold.certificate.bound == 0.10
+
+
+def test_no_light_share_asked_for_still_certifies() -> None:
+    block = rows(LIGHT + heavies(80), [False] * len(LIGHT) + [True] * 80)
+    found = calibrate(block, confidence=0.95, min_light_share=0.0).threshold.certificate
+    assert found is not None
+    assert found.bound == 0.05

@@ -236,6 +236,15 @@ def test_click_leaves_a_quarantine_standing() -> None:
     assert aliases(model) == (3, 1)
 
 
+def test_force_lifts_the_quarantine_of_the_version_on_record() -> None:
+    model = served(registry(), 1, 2)
+    model = after(model, rollback(model, order=order(2, "bad")))
+    model = seen(click(model, 2), 3)
+    model = after(model, promote(model, 2, order=order(4, "was good"), force=True))
+    assert model.version(2).quarantined is None
+    assert aliases(model)[0] == 2
+
+
 def test_removed_alias_is_a_warning_and_no_change() -> None:
     model = apply(served(registry(), 1), [SetAlias("production", None)])
     decision = reconcile(model, at=START)

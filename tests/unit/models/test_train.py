@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from models.gate import GateThresholds
 from models.train import TrainParams, labels, matrix, read_params
 from models.vocabulary import VocabularyParams, fit_vocabulary
 from smart_routing.bundle import CONTENT, MANIFEST, read_bundle
-from smart_routing.errors import SettingsError, TrainingError
+from smart_routing.errors import BundleError, SettingsError
 from smart_routing.features.schema import DENSE_NAMES
 from smart_routing.features.statement import ParseLimits, ParseStatus, read_statement
 from smart_routing.features.vector import featurize
@@ -51,7 +52,7 @@ def test_bundle_scores_as_the_candidate_did_and_holds_no_literal(params: TrainPa
     assert loaded.bundle.threshold == candidate.calibration.threshold
     golden = (tmp_path / "bundle" / "golden.jsonl").read_text()
     assert "ana" not in golden
-    assert "o_custkey = 1 " not in golden.replace('o_custkey = 1"', "")
+    assert set(re.findall(r"o_custkey = (\w+)", golden)) == {"1"}
 
 
 def test_candidate_tells_heavy_from_light(params: TrainParams) -> None:
@@ -92,7 +93,7 @@ def test_pruned_vocabulary_gives_the_same_values_in_fewer_columns() -> None:
 )
 def test_engines_that_disagree_end_the_run(converted: list[float], told: str) -> None:
     native = np.array([0.2, 0.8, 0.5], dtype=np.float32)
-    with pytest.raises(TrainingError, match=told):
+    with pytest.raises(BundleError, match=told):
         compare(native, np.array(converted, dtype=np.float32), threshold=0.5)
 
 

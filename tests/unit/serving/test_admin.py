@@ -63,6 +63,16 @@ def test_token_is_wanted_where_there_is_one(serve: Serve, tmp_path: Path, method
     assert served.admin(method, path, headers={"Authorization": "Bearer s3same"}).status_code == 200
 
 
+def test_token_file_that_is_gone_is_told_to_the_log_alone(serve: Serve, tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    token_file.write_text("s3same")
+    served = serve(admin_token_file=token_file)
+    token_file.unlink()
+    reply = served.admin("GET", "/v1/model", headers={"Authorization": "Bearer s3same"})
+    assert reply.status_code == 503
+    assert "token" not in reply.text.replace("the admin token cannot be read", "")
+
+
 def test_rotated_token_counts_at_once(serve: Serve, tmp_path: Path) -> None:
     token_file = tmp_path / "token"
     token_file.write_text("old")
