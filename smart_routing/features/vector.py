@@ -22,7 +22,8 @@ def featurize(request: Request, *, vocabulary: Vocabulary, statement: Statement 
     """The vector of one request, shape (len(DENSE_NAMES) + len(vocabulary.columns),).
 
     Dense features first, then the vocabulary's columns. NaN means absent: tree features where the parse failed, and
-    every term or name that the statement does not have. `statement` saves a second read where the caller has one.
+    every term or name that the statement does not have. Without `statement` the text is read under the default caps;
+    `Model.vector` reads it under those of the model.
     """
     statement = statement or read_statement(request.sql)
     tree = walk(statement.tree) if statement.tree is not None else None
