@@ -1,4 +1,4 @@
-"""Reads Trino's QueryCompletedEvent, as its HTTP event listener writes it, into a `QueryRecord`."""
+"""Reads Trino's QueryCompletedEvent, as its HTTP or Kafka event listener writes it, into a `QueryRecord`."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -77,7 +77,15 @@ class _Event(_Wire):
     failure_info: _FailureInfo | None = None
 
 
+class _Wrapper(_Wire):
+    """What the Kafka listener puts around an event, beside `eventMetadata`."""
+
+    event_payload: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
 _DECODER: Final = msgspec.json.Decoder(_Event)
+_WRAPPER_DECODER: Final = msgspec.json.Decoder(_Wrapper)
+_WRAPPER_KEY: Final = b'"eventPayload"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +98,12 @@ class Rejected:
 def read_event(line: bytes) -> QueryRecord | Rejected:
     """One event from its JSON text; never raises for what the text holds.
 
-    Durations may be numbers of seconds or ISO-8601 ("PT1.234S"), instants ISO-8601 with a zone or epoch numbers.
+    The Kafka listener's wrapper `{"eventPayload": event, "eventMetadata": ...}` is taken off; the places that a reason
+    names are then the event's. Durations may be numbers of seconds or ISO-8601 ("PT1.234S"), instants ISO-8601 with a
+    zone or epoch numbers.
     """
     try:
-        return _record(_DECODER.decode(line))
+        return _record(_DECODER.decode(_payload(line)))
     except msgspec.ValidationError as error:
         return Rejected(f"{error}; expected a QueryCompletedEvent")
     except UnicodeDecodeError as error:
@@ -102,6 +112,13 @@ def read_event(line: bytes) -> QueryRecord | Rejected:
         return Rejected(f"not JSON: {error}")
     except (ValueError, OverflowError, RecursionError) as error:
         return Rejected(str(error))
+
+
+def _payload(line: bytes) -> bytes | msgspec.Raw:
+    if _WRAPPER_KEY not in line:
+        return line
+    payload = _WRAPPER_DECODER.decode(line).event_payload
+    return line if isinstance(payload, msgspec.UnsetType) else payload
 
 
 def _record(event: _Event) -> QueryRecord:

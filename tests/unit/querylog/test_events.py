@@ -168,3 +168,35 @@ def test_a_record_needs_aware_times(zone: timezone | None) -> None:
         return
     with pytest.raises(ValueError, match="no time zone"):
         record(create_time=moment)
+
+
+def wrapped(payload: bytes) -> bytes:
+    return b'{"eventPayload": ' + payload + b', "eventMetadata": {"cluster": "a"}}'
+
+
+def test_kafka_wrapper_is_taken_off() -> None:
+    assert read_event(wrapped(event())) == read_event(event())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"metadata.query": "select '{\"eventPayload\": 1}'"}, id="in-the-statement"),
+        pytest.param({"context.sessionProperties": {"eventPayload": "1"}}, id="as-a-session-property"),
+    ],
+)
+def test_name_of_the_wrapper_elsewhere_is_no_wrapper(changes: dict[str, Any]) -> None:
+    accepted(event(changes))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param(b"null", id="null"),
+        pytest.param(b"{}", id="empty"),
+        pytest.param(event({"statistics": MISSING}), id="created"),
+        pytest.param(wrapped(event()), id="wrapped-twice"),
+    ],
+)
+def test_wrapper_without_a_completed_event_is_rejected(payload: bytes) -> None:
+    assert isinstance(read_event(wrapped(payload)), Rejected)
