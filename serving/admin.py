@@ -1,27 +1,23 @@
 """The admin port: metrics, what is served and why, and the order to look again. For operators, behind a token."""
 
 import asyncio
-import hmac
-import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+from serving.bearer import check_token
 from serving.errors import on_domain_error
 from serving.metrics import Metrics
 from serving.reloader import Refusal, Reloader, ReloadOutcome
-from smart_routing.errors import SettingsError, SmartRoutingError
+from smart_routing.errors import SmartRoutingError
 from smart_routing.features.schema import SCHEMA_HASH
-from smart_routing.logs import log_event
 from smart_routing.router import Router
-
-_log = logging.getLogger(__name__)
 
 
 class Wire(BaseModel):
@@ -122,31 +118,10 @@ def create_admin_app(port: AdminPort, *, token_file: Path | None) -> FastAPI:
     return app
 
 
-def read_token(path: Path) -> bytes:
-    """The token in a file, blanks around it left out; raises `SettingsError` where there is none."""
-    try:
-        token = path.read_bytes().strip()
-    except OSError as error:
-        raise SettingsError(f"admin token file {path} cannot be read: {error.strerror}") from error
-    if not token:
-        raise SettingsError(f"admin token file {path} is empty: expected a token")
-    return token
-
-
 def _guard(token_file: Path | None) -> Callable[[Request], Awaitable[None]]:
-    """Reads the file at each request: a rotated secret needs no restart."""
-
     async def check(request: Request) -> None:
-        if token_file is None:
-            return
-        try:
-            token = read_token(token_file)
-        except SettingsError as error:
-            log_event(_log, "admin_token_unreadable", level=logging.ERROR, reason=str(error))
-            raise HTTPException(503, "the admin token cannot be read") from error
-        offered = request.headers.get("authorization", "").encode()
-        if not hmac.compare_digest(offered, b"Bearer " + token):
-            raise HTTPException(401, "a bearer token is expected", {"WWW-Authenticate": "Bearer"})
+        if token_file is not None:
+            check_token(request, token_file)
 
     return check
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Final, TypedDict
 
 from fastapi import FastAPI
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from serving.body import read_bounded
 from serving.errors import on_domain_error, on_unforeseen_error
 from serving.service import RoutingService
 from serving.wire import RoutingGroups, read_body, read_headers, reply_bytes
-from smart_routing.errors import RequestError, RequestTooLargeError, SmartRoutingError
+from smart_routing.errors import SmartRoutingError
 from smart_routing.protocol import HEADER_MODEL_VERSION, ROUTE_PATH
 
 MAX_BODY_BYTES: Final = 4 * 2**20
@@ -85,15 +86,4 @@ async def readyz(request: Request) -> Response:
 
 async def read_content(request: Request) -> bytes:
     """The body; raises `RequestTooLargeError` as soon as it is known to be over 4 MiB."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
-        raise RequestTooLargeError(f"body has {declared} bytes: expected at most {MAX_BODY_BYTES}")
-    content = bytearray()
-    try:
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > MAX_BODY_BYTES:
-                raise RequestTooLargeError(f"body has more than {MAX_BODY_BYTES} bytes")
-    except ClientDisconnect as error:
-        raise RequestError("the client went away before its body was complete") from error
-    return bytes(content)
+    return await read_bounded(request, max_bytes=MAX_BODY_BYTES)

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Final
 import httpx
 from fastapi import FastAPI
 
-from serving.admin import AdminPort, create_admin_app, read_token
+from serving.admin import AdminPort, create_admin_app
 from serving.api import DataPort, DataState, create_data_app
 from serving.background import Background
+from serving.bearer import read_token
 from serving.bundle_store import BundleStore
 from serving.listener import bind, is_loopback, listening
 from serving.metrics import Metrics

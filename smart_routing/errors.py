@@ -9,6 +9,7 @@ SmartRoutingError                    500, exit code 1
 │   ├── UnknownModelVersionError     404: a pinned or named version does not exist
 │   └── TrainingError                no model can be made, or judged, from this data
 ├── BundleError                      a model bundle is incomplete, altered, or does not score as it should
+├── SpillError                       503: a query event cannot be written to disk now
 └── RegistryError                    the model registry is unreachable or refuses
 """
 
@@ -55,6 +56,12 @@ class UnknownModelVersionError(InputError):
     """A model version or alias that the registry or this process does not have."""
 
     status = HTTPStatus.NOT_FOUND
+
+
+class SpillError(SmartRoutingError):
+    """A query event cannot be kept now: the spill is full, or its disk fails."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class RegistryError(SmartRoutingError):

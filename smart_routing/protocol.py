@@ -34,3 +34,4 @@ BUNDLE_ARTIFACT_PATH: Final = "bundle"
 """Folder below a version's run artifacts that holds the bundle, byte for byte as it was built."""
 
 ROUTE_PATH: Final = "/v1/route"
+QUERY_EVENTS_PATH: Final = "/v1/query-events"

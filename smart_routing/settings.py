@@ -167,6 +167,30 @@ class ServingSettings(Settings):
         return None if value == "" else value
 
 
+class CollectorSettings(Settings):
+    """The sink of query events: who may send, and what it keeps on its own disk until the store has it."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}COLLECTOR_")
+
+    token_file: Path | None = Field(
+        None, description="File with the bearer token of the event sink; without one only loopback is answered."
+    )
+    spill_dir: Path = Field(
+        Path("var/collector/spill"), description="Folder of accepted events that the store does not have yet."
+    )
+    spill_bytes: int = Field(2**30, ge=2**16, description="Bytes of such events; beyond them senders are put off.")
+    rejects: Path = Field(
+        Path("var/collector/rejects.jsonl"), description="File of bodies that are no usable event, with the reason."
+    )
+    max_body_bytes: int = Field(2**24, ge=1, le=2**24, description="Bytes that one event may have.")
+    batch_seconds: float = Field(30.0, gt=0, le=3600, description="Seconds between two batches into the store.")
+
+    @field_validator("token_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+
 ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
     RegistrySettings,
     DeploymentSettings,
@@ -175,6 +199,7 @@ ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
     S3Settings,
     ServingSettings,
     MonitoringSettings,
+    CollectorSettings,
 )
 
 

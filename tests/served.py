@@ -56,7 +56,7 @@ class Served:
     async def _start(self) -> None:
         app = create_data_app(self.components.lifespan)
         state = await self._stack.enter_async_context(self.components.lifespan(app))
-        self._data = await self._client(_with_state(app, dict(state)))
+        self._data = await self._client(with_state(app, dict(state)))
         self._admin = await self._client(self.components.admin_app())
 
     async def _client(self, app: ASGIApp) -> httpx.AsyncClient:
@@ -65,7 +65,7 @@ class Served:
         return await self._stack.enter_async_context(client)
 
 
-def _with_state(app: ASGIApp, state: dict[str, Any]) -> ASGIApp:
+def with_state(app: ASGIApp, state: dict[str, Any]) -> ASGIApp:
     """What a server does with the state that a lifespan yields."""
 
     async def run(scope: Scope, receive: Receive, send: Send) -> None:

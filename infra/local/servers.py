@@ -236,3 +236,29 @@ def router_server(folder: Path, environment: Mapping[str, str], *, workers: int 
     )
     with running(server):
         yield url
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorServer:
+    """A collector that runs: its URL, and its process for whoever wants to end it."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def collector_server(folder: Path, environment: Mapping[str, str]) -> Iterator[CollectorServer]:
+    """The collector of query events. `environment` is the whole of it."""
+    port = free_port()
+    url = f"http://{LOOPBACK}:{port}"
+    command = [sys.executable, "-m", "uvicorn", "--factory", "serving.collector:create_app"]
+    server = Server(
+        title="Collector",
+        command=[*command, "--host", LOOPBACK, "--port", str(port)],
+        environment=dict(environment),
+        folder=folder,
+        workdir=ROOT,
+        ready=lambda: answers(f"{url}/readyz"),
+    )
+    with running(server) as process:
+        yield CollectorServer(url, process)

@@ -69,8 +69,7 @@ def test_token_file_that_is_gone_is_told_to_the_log_alone(serve: Serve, tmp_path
     served = serve(admin_token_file=token_file)
     token_file.unlink()
     reply = served.admin("GET", "/v1/model", headers={"Authorization": "Bearer s3same"})
-    assert reply.status_code == 503
-    assert "token" not in reply.text.replace("the admin token cannot be read", "")
+    assert (reply.status_code, reply.json()) == (503, {"detail": "the token cannot be read"})
 
 
 def test_rotated_token_counts_at_once(serve: Serve, tmp_path: Path) -> None:

@@ -1,0 +1,86 @@
+"""Composition root of the collector, the sink of Trino's event listener: a process of its own, one a spill folder."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from fastapi import FastAPI
+
+from serving.background import Background
+from serving.bearer import read_token
+from serving.events.drain import Drain
+from serving.events.endpoint import Collector, CollectorState, create_collector_app
+from serving.events.metrics import EventMetrics
+from serving.events.rejects import RejectFile
+from serving.events.sink import EventSink, RecentIds
+from serving.events.spill import Spill, open_spill
+from smart_routing.errors import SettingsError
+from smart_routing.logs import configure_logging
+from smart_routing.querylog.s3 import SCHEME as S3_SCHEME
+from smart_routing.querylog.store import QueryLogStore, open_store
+from smart_routing.settings import CollectorSettings, QueryLogSettings, S3Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SYNC_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """The parts of the collector that outlive a start."""
+
+    settings: CollectorSettings
+    store: QueryLogStore
+
+    @asynccontextmanager
+    async def lifespan(self, _: FastAPI) -> AsyncIterator[CollectorState]:
+        """From what the process before left in the spill to the last event that can still be stored."""
+        settings, metrics, rejects = self.settings, EventMetrics.create(), RejectFile(self.settings.rejects)
+        async with AsyncExitStack() as stack:
+            spill = stack.enter_context(open_spill(settings.spill_dir, max_bytes=settings.spill_bytes))
+            metrics.spill_bytes.set_function(lambda: spill.size)
+            drain = Drain(spill, self.store, rejects=rejects, metrics=metrics, batch_seconds=settings.batch_seconds)
+            stack.push_async_callback(asyncio.to_thread, drain.flush)
+            for background in (Background("event-sync", partial(_sync, spill)), Background("event-drain", drain.step)):
+                background.start()
+                stack.push_async_callback(asyncio.to_thread, background.stop)
+            sink = EventSink(spill, rejects=rejects, metrics=metrics, recent=RecentIds())
+            yield {"collector": Collector(sink, settings.token_file, settings.max_body_bytes)}
+
+
+def create_app(settings: CollectorSettings | None = None) -> FastAPI:
+    """The collector; its lifespan runs everything else. For `uvicorn --factory serving.collector:create_app`.
+
+    Raises `SettingsError`.
+    """
+    if settings is None:
+        configure_logging(sys.stderr)
+        settings = CollectorSettings.load()
+    if settings.token_file is not None:
+        read_token(settings.token_file)
+    return create_collector_app(Components(settings, query_log_store(QueryLogSettings.load().store)).lifespan)
+
+
+def query_log_store(url: str) -> QueryLogStore:
+    """The store at `url`; raises `SettingsError` where this environment lacks what the store needs."""
+    try:
+        return open_store(url, s3=_s3_client() if url.startswith(S3_SCHEME) else None)
+    except ImportError as error:
+        name = QueryLogSettings.variable("store")
+        raise SettingsError(f"{name}: {error.name} is not installed; requirements/train.txt has it") from error
+
+
+def _s3_client() -> "S3Client":
+    import boto3  # half a second that only a store on S3 pays
+
+    return boto3.client("s3", endpoint_url=S3Settings.load().endpoint_url)
+
+
+def _sync(spill: Spill) -> float:
+    spill.sync()
+    return SYNC_SECONDS

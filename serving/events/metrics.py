@@ -1,0 +1,62 @@
+"""Every Prometheus metric of the collector, defined once."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+
+class EventOutcome(StrEnum):
+    """What became of an event; one that was accepted is later counted again, as stored or duplicate."""
+
+    ACCEPTED = "accepted"
+    """On disk and acknowledged."""
+    CREATED = "created"
+    """The beginning of a query; acknowledged, not kept."""
+    REJECTED = "rejected"
+    """No usable event; acknowledged and set aside with the reason."""
+    REFUSED = "refused"
+    """Not acknowledged: the sender is to try again."""
+    TOO_LARGE = "too_large"
+    """Over the bound of a body; lost."""
+    UNAUTHORIZED = "unauthorized"
+    """Sent without the token; lost."""
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    """Known already, here or in the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventMetrics:
+    """What the collector counts; `registry` holds exactly these."""
+
+    registry: CollectorRegistry
+    events: Counter
+    spill_bytes: Gauge
+    store_failures: Counter
+
+    @classmethod
+    def create(cls) -> Self:
+        """A fresh set, all at zero."""
+        registry = CollectorRegistry()
+        events = Counter("smart_routing_query_events_total", "Query events.", ["outcome"], registry=registry)
+        for outcome in EventOutcome:
+            events.labels(outcome)
+        return cls(
+            registry=registry,
+            events=events,
+            spill_bytes=Gauge(
+                "smart_routing_event_spill_bytes",
+                "Bytes of accepted events that the store does not have yet.",
+                registry=registry,
+            ),
+            store_failures=Counter(
+                "smart_routing_event_store_failures_total",
+                "Batches of events that the store did not take.",
+                registry=registry,
+            ),
+        )
+
+    def count(self, outcome: EventOutcome, number: int = 1) -> None:
+        self.events.labels(outcome).inc(number)

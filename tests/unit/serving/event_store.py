@@ -1,0 +1,37 @@
+"""A query log store in memory that can be down."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime
+
+from smart_routing.errors import QueryLogError
+from smart_routing.querylog.records import QueryRecord
+from smart_routing.querylog.store import AppendResult
+
+
+class MemoryStore:
+    """A `QueryLogStore`; `failure` is raised by appends while it is set."""
+
+    def __init__(self) -> None:
+        self.failure: Exception | None = None
+        self.appends = 0
+        self.stored: dict[str, QueryRecord] = {}
+
+    def go_down(self) -> None:
+        self.failure = QueryLogError("the store is down")
+
+    def append(self, records: Iterable[QueryRecord]) -> AppendResult:
+        if self.failure is not None:
+            raise self.failure
+        given = list(records)
+        before = len(self.stored)
+        self.stored = {record.query_id: record for record in given} | self.stored
+        self.appends += 1
+        added = len(self.stored) - before
+        return AppendResult(added=added, duplicates=len(given) - added)
+
+    def read(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[QueryRecord]:
+        assert (since, until) == (None, None)
+        return iter(self.stored.values())
+
+    def days(self) -> list[date]:
+        return sorted({record.create_time.date() for record in self.stored.values()})
