@@ -49,6 +49,8 @@ class PolicyWatch:
                 _log,
                 "policy_loaded",
                 policy_revision=policy.revision,
+                mode=policy.rollout.mode,
+                all_large=policy.rollout.all_large,
                 overrides=len(policy.overrides),
                 known_heavy=len(policy.known_heavy.templates),
             )

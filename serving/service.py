@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from serving.metrics import Metrics
 from smart_routing.decision_log import DecisionLog, DecisionRecorder
 from smart_routing.request import Request
+from smart_routing.rollout import Treatment
 from smart_routing.router import Router
 from smart_routing.routing import FALLBACKS, Reason, RoutingDecision
 
@@ -26,6 +28,17 @@ class Recording:
 
     log: DecisionLog
     recorder: DecisionRecorder
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """What the decision log needs beyond the decision: the key of a statement without a query id, and the mode."""
+
+    decision_id: str | None = None
+    mode: Treatment = Treatment.FULL
+
+
+BY_QUERY_ID: Final = Tracking()
 
 
 class RoutingService:
@@ -47,7 +60,9 @@ class RoutingService:
         self._recording = recording
         self._in_flight = 0
 
-    async def decide(self, request: Request, *, deadline: float, pin: str | None = None) -> RoutingDecision:
+    async def decide(
+        self, request: Request, *, deadline: float, pin: str | None = None, tracking: Tracking = BY_QUERY_ID
+    ) -> RoutingDecision:
         """The decision, heavy where `deadline` (on the monotonic clock) passes or too many wait.
 
         Raises only `UnknownModelVersionError`.
@@ -56,7 +71,7 @@ class RoutingService:
             decision = self.router.fall_back(Reason.OVERLOADED, pin=pin)
         else:
             decision = await self._decide(request, deadline=deadline, pin=pin)
-        self._record(request, decision)
+        self._record(request, decision, tracking)
         return decision
 
     async def _decide(self, request: Request, *, deadline: float, pin: str | None) -> RoutingDecision:
@@ -71,12 +86,14 @@ class RoutingService:
             self._in_flight -= 1
         return decision
 
-    def _record(self, request: Request, decision: RoutingDecision) -> None:
+    def _record(self, request: Request, decision: RoutingDecision, tracking: Tracking) -> None:
         self.metrics.decisions.labels(decision.weight, decision.reason, decision.model_version or "none").inc()
         if decision.heavy_probability is not None:
             self.metrics.heavy_probability.observe(decision.heavy_probability)
         if decision.reason in FALLBACKS:
             self.metrics.fallbacks.labels(decision.reason).inc()
         if self._recording is not None:
-            row = self._recording.recorder.row(request, decision, now=self.clocks.now())
+            row = self._recording.recorder.row(
+                request, decision, now=self.clocks.now(), decision_id=tracking.decision_id, mode=tracking.mode
+            )
             self._recording.log.append(row)

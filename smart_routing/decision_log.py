@@ -23,11 +23,11 @@ from smart_routing.errors import QueryLogError, SettingsError
 from smart_routing.labels import QueryWeight
 from smart_routing.logs import log_event
 from smart_routing.request import Request
+from smart_routing.rollout import Treatment
 from smart_routing.routing import Reason, RoutingDecision
 
 _log = logging.getLogger(__name__)
 
-MODE_FULL: Final = "full"
 MIN_KEY_BYTES: Final = 16
 
 
@@ -41,7 +41,10 @@ class VectorLogging(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedDecision:
-    """One row. `user` is a keyed hash, `template` a fingerprint; `vector` has NaN where a feature is absent."""
+    """One row. `user` is a keyed hash, `template` a fingerprint; `vector` has NaN where a feature is absent.
+
+    A statement without a query id yet has a `decision_id`, which its event will have as trace token.
+    """
 
     time: datetime
     submitted_at: datetime
@@ -57,7 +60,7 @@ class LoggedDecision:
     model_version: str | None
     history_snapshot: str | None
     policy_revision: str
-    mode: str = MODE_FULL
+    mode: Treatment = Treatment.FULL
     vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
 
@@ -69,11 +72,21 @@ class DecisionRecorder:
     vectors: VectorLogging = VectorLogging.NONE
     share: float = 0.01
 
-    def row(self, request: Request, decision: RoutingDecision, *, now: datetime) -> LoggedDecision:
+    def row(
+        self,
+        request: Request,
+        decision: RoutingDecision,
+        *,
+        now: datetime,
+        decision_id: str | None = None,
+        mode: Treatment = Treatment.FULL,
+    ) -> LoggedDecision:
+        """The row of a decision; with a `decision_id` the request's own id is not Trino's, and is left out."""
         return LoggedDecision(
             time=now,
             submitted_at=request.submitted_at,
-            query_id=request.query_id,
+            query_id=request.query_id if decision_id is None else None,
+            decision_id=decision_id,
             user=self.user_hash(request.user),
             source=request.source,
             template=decision.template,
@@ -84,6 +97,7 @@ class DecisionRecorder:
             model_version=decision.model_version,
             history_snapshot=decision.history_snapshot,
             policy_revision=decision.policy_revision,
+            mode=mode,
             vector=decision.vector if self._keeps_vector(request.query_id) else None,
         )
 

@@ -12,6 +12,7 @@ from smart_routing.errors import SettingsError
 from smart_routing.known_heavy import NOTHING_KNOWN, KnownHeavy
 from smart_routing.labels import QueryWeight
 from smart_routing.request import Request
+from smart_routing.rollout import FULL_ROLLOUT, Rollout
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
@@ -55,12 +56,16 @@ class KnownHeavyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     note: str = ""
 
 
-class PolicyDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The file as it stands on disk."""
+class PolicyDocument(Rollout, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The file as it stands on disk; the fields of its `Rollout` are on its top level."""
 
     revision: Annotated[int, msgspec.Meta(ge=1)]
     overrides: tuple[Override, ...] = ()
     known_heavy: tuple[KnownHeavyEntry, ...] = ()
+
+    @property
+    def rollout(self) -> Rollout:
+        return Rollout(**{name: getattr(self, name) for name in Rollout.__struct_fields__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +78,7 @@ class Policy:
     revision: str
     overrides: tuple[Override, ...]
     known_heavy: KnownHeavy
+    rollout: Rollout = FULL_ROLLOUT
     valid_until: datetime | None = None
 
     def override_for(self, request: Request) -> Override | None:
@@ -96,11 +102,12 @@ def policy_in_force(document: PolicyDocument, *, now: datetime) -> Policy:
     overrides = tuple(entry for entry in document.overrides if _alive(entry.expires_at, now))
     known = tuple(entry for entry in document.known_heavy if _alive(entry.expires_at, now))
     expiries = [*(entry.expires_at for entry in overrides), *(entry.expires_at for entry in known)]
-    digest = blake2b(msgspec.json.encode((overrides, known)), digest_size=3).hexdigest()
+    digest = blake2b(msgspec.json.encode((overrides, known, document.rollout)), digest_size=3).hexdigest()
     return Policy(
         revision=f"{document.revision}-{digest}",
         overrides=overrides,
         known_heavy=KnownHeavy.of(entry.template for entry in known),
+        rollout=document.rollout,
         valid_until=min((end for end in expiries if end is not None), default=None),
     )
 

@@ -3,12 +3,15 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from smart_routing.features.statement import StatementKind
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One statement as it arrives. Training builds it from the log, serving from the wire; both feed `featurize`.
 
     `submitted_at` is timezone-aware. `sql` is the statement itself: of an EXECUTE the prepared statement, where known.
+    `gateway_kind` is what the gateway's own parser found, where there is one; no feature reads it.
     """
 
     query_id: str
@@ -19,6 +22,7 @@ class Request:
     catalog: str | None = None
     schema: str | None = None
     in_transaction: bool = False
+    gateway_kind: StatementKind | None = None
     session_properties: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

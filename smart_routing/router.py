@@ -142,6 +142,7 @@ def _cache_key(case: Case) -> Hashable:
         request.catalog,
         request.schema,
         request.in_transaction,
+        request.gateway_kind,
         submitted.hour,
         submitted.weekday(),
         case.model.version if case.model else None,

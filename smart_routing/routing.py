@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_routing.features.statement import Statement, StatementKind, read_statement
+from smart_routing.features.statement import ParseStatus, Statement, StatementKind, read_statement
 from smart_routing.inference import Model
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import NO_POLICY, Policy
@@ -82,6 +82,13 @@ class Case:
     def template(self) -> str:
         return template_fingerprint(self.statement.text.tokens)
 
+    @cached_property
+    def kind(self) -> StatementKind:
+        """Ours; the gateway's own parser is believed only where ours fails."""
+        ours = self.statement.kind
+        is_read = self.statement.parse_status == ParseStatus.PARSED and ours != StatementKind.UNKNOWN
+        return ours if is_read else self.request.gateway_kind or ours
+
     def decide(self, weight: QueryWeight, reason: Reason, *, template: str | None = None) -> RoutingDecision:
         """A decision that no model took part in."""
         return RoutingDecision(
@@ -97,7 +104,9 @@ Rule = Callable[[Case], RoutingDecision | None]
 
 
 def override(case: Case) -> RoutingDecision | None:
-    """What an operator ordered."""
+    """What an operator ordered: everything to large, or something for this request."""
+    if case.policy.rollout.all_large:
+        return case.decide(QueryWeight.HEAVY, Reason.OVERRIDE)
     found = case.policy.override_for(case.request)
     return case.decide(found.decision, Reason.OVERRIDE) if found else None
 
@@ -113,7 +122,7 @@ def unparsable(case: Case) -> RoutingDecision | None:
     """No text to judge: blanks, comments, or EXECUTE of a name, whose statement is elsewhere."""
     tokens = case.statement.text.tokens
     textless = not any(token != ";" for token in tokens)
-    elsewhere = case.statement.kind == StatementKind.UNKNOWN and tokens[:1] == ("execute",)
+    elsewhere = case.kind == StatementKind.UNKNOWN and tokens[:1] == ("execute",)
     if not (textless or elsewhere):
         return None
     return case.decide(QueryWeight.HEAVY, Reason.UNPARSABLE, template=case.template)
@@ -121,21 +130,21 @@ def unparsable(case: Case) -> RoutingDecision | None:
 
 def transaction(case: Case) -> RoutingDecision | None:
     """A transaction lives on one cluster, and nobody knows what it will hold."""
-    if not (case.request.in_transaction or case.statement.kind == StatementKind.TRANSACTION):
+    if not (case.request.in_transaction or case.kind == StatementKind.TRANSACTION):
         return None
     return case.decide(QueryWeight.HEAVY, Reason.TRANSACTION, template=case.template)
 
 
 def write_statement(case: Case) -> RoutingDecision | None:
     """Writes are heavy by policy."""
-    if case.statement.kind != StatementKind.WRITE:
+    if case.kind != StatementKind.WRITE:
         return None
     return case.decide(QueryWeight.HEAVY, Reason.WRITE_STATEMENT, template=case.template)
 
 
 def metadata_statement(case: Case) -> RoutingDecision | None:
     """SHOW, DESCRIBE, plain EXPLAIN and session statements read no data."""
-    if case.statement.kind != StatementKind.METADATA:
+    if case.kind != StatementKind.METADATA:
         return None
     return case.decide(QueryWeight.LIGHT, Reason.METADATA_STATEMENT, template=case.template)
 

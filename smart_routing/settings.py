@@ -135,7 +135,7 @@ class ServingSettings(Settings):
     state_dir: Path = Field(Path("var/serving"), description="Folder for bundles, the last known good one among them.")
     small_group: str = Field("small", min_length=1, description="Routing group of light statements.")
     large_group: str = Field("large", min_length=1, description="Routing group of heavy statements.")
-    policy_file: Path | None = Field(None, description="JSON file of overrides and known-heavy templates.")
+    policy_file: Path | None = Field(None, description="JSON file of mode, overrides and known-heavy templates.")
     policy_poll_seconds: float = Field(1.0, gt=0, description="Seconds between two looks at the policy file.")
     cache_entries: int = Field(4096, ge=0, description="Decisions that are kept; 0: no cache.")
     max_in_flight: int = Field(

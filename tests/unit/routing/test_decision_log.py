@@ -16,6 +16,7 @@ from smart_routing.decision_log import (
 from smart_routing.errors import QueryLogError, SettingsError
 from smart_routing.labels import QueryWeight
 from smart_routing.request import Request
+from smart_routing.rollout import Treatment
 from smart_routing.routing import Reason, RoutingDecision
 
 NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
@@ -141,3 +142,11 @@ def test_short_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "user.key").write_text("secret")
     with pytest.raises(SettingsError, match="has 6 bytes: expected at least 16"):
         read_or_make_key(tmp_path / "user.key", b"a" * 32)
+
+
+def test_decision_id_takes_the_place_of_the_query_id(tmp_path: Path) -> None:
+    log, recorder = DecisionLog(tmp_path, writer="1"), DecisionRecorder(user_key=b"k" * 32)
+    log.append(recorder.row(REQUEST, DECISION, now=NOW, decision_id="d-1", mode=Treatment.CONTROL))
+    log.flush()
+    (found,) = read_decisions(tmp_path)
+    assert (found.query_id, found.decision_id, found.mode) == (None, "d-1", Treatment.CONTROL)

@@ -8,6 +8,7 @@ import pytest
 from smart_routing.errors import SettingsError
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import NO_POLICY, PolicyFile, parse_policy, policy_in_force
+from smart_routing.rollout import Rollout, RouterMode
 
 NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=5)
@@ -47,6 +48,10 @@ def test_file_is_read_whole() -> None:
         pytest.param(json.dumps({}), id="no-revision"),
         pytest.param(json.dumps(document(revision=0)), id="revision-0"),
         pytest.param(json.dumps(document(overides=[])), id="unknown-key"),
+        pytest.param(json.dumps(document(mode="halt")), id="unknown-mode"),
+        pytest.param(json.dumps(document(canary_share=1.1)), id="share-over-1"),
+        pytest.param(json.dumps(document(control_share=-0.1)), id="share-below-0"),
+        pytest.param(json.dumps(document(all_large="yes")), id="all-large-no-flag"),
         pytest.param(json.dumps(document(overrides=[{"match": {}, "decision": "heavy"}])), id="match-of-nothing"),
         pytest.param(
             json.dumps(document(overrides=[{"match": {"usr": "a"}, "decision": "heavy"}])), id="unknown-field"
@@ -105,3 +110,13 @@ def test_missing_file_is_told_and_no_policy_is_in_force(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         file.poll(now=NOW)
     assert file.poll(now=NOW) is NO_POLICY
+
+
+def test_rollout_is_read_from_the_top_level_and_is_part_of_the_revision() -> None:
+    written = document(mode="canary", canary_share=0.25, all_large=True)
+    policy, before = (
+        policy_in_force(parse_policy(json.dumps(each).encode(), source="p"), now=NOW) for each in (written, document())
+    )
+    assert policy.rollout == Rollout(mode=RouterMode.CANARY, canary_share=0.25, control_share=0.01, all_large=True)
+    assert before.rollout == NO_POLICY.rollout == Rollout()
+    assert policy.revision != before.revision

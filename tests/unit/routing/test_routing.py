@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from smart_routing.features.statement import StatementKind
 from smart_routing.inference import Model
 from smart_routing.known_heavy import KnownHeavy
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import NO_POLICY, Match, Override, Policy
 from smart_routing.request import Request
+from smart_routing.rollout import Rollout
 from smart_routing.router import Router
 from smart_routing.routing import MAX_SQL_BYTES, POLICY_CHAIN, Case, Reason
 from tests.bundles import JoinModel
@@ -95,6 +97,13 @@ def test_statement_decides_without_policy(model: Model, sql: str, weight: QueryW
             id="first-override-wins",
         ),
         pytest.param(
+            replace(REQUEST, user="bi", source="superset"),
+            replace(policy(BI_IS_LIGHT), rollout=Rollout(all_large=True)),
+            HEAVY,
+            Reason.OVERRIDE,
+            id="all-large-before-overrides",
+        ),
+        pytest.param(
             replace(REQUEST, in_transaction=True), NO_POLICY, HEAVY, Reason.TRANSACTION, id="live-transaction"
         ),
         pytest.param(
@@ -161,3 +170,21 @@ def test_probability_that_is_none_is_a_model_error(tmp_path: Path) -> None:
     broken = replace(model, bundle=replace(model.bundle, threshold=replace(model.bundle.threshold, value=float("nan"))))
     decision = Router(model=broken).decide(REQUEST)
     assert (decision.weight, decision.reason) == (HEAVY, Reason.MODEL_ERROR)
+
+
+@pytest.mark.parametrize(
+    ("sql", "gateway_kind", "reason"),
+    [
+        pytest.param("select (((", StatementKind.WRITE, Reason.WRITE_STATEMENT, id="parse-failed"),
+        pytest.param("frobnicate", StatementKind.METADATA, Reason.METADATA_STATEMENT, id="unknown-first-word"),
+        pytest.param("select (((", None, Reason.MODEL, id="gateway-does-not-know-either"),
+        pytest.param("select 1", StatementKind.METADATA, Reason.MODEL, id="parsed"),
+        pytest.param("insert into t select 1", StatementKind.QUERY, Reason.WRITE_STATEMENT, id="parsed-write"),
+    ],
+)
+def test_gateway_is_believed_only_where_our_parse_fails(
+    model: Model, sql: str, gateway_kind: StatementKind | None, reason: Reason
+) -> None:
+    router = Router(model=model, cache_entries=8)
+    router.decide(replace(REQUEST, sql=sql))
+    assert router.decide(replace(REQUEST, sql=sql, gateway_kind=gateway_kind)).reason == reason
