@@ -1,8 +1,9 @@
-"""The data port: POST /v1/route, /healthz and /readyz."""
+"""The data port: POST /v1/route, POST /v1/trino-gateway/route, /healthz and /readyz."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypedDict
 
 from fastapi import FastAPI
@@ -11,10 +12,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from serving.body import read_bounded
 from serving.errors import on_domain_error, on_unforeseen_error
+from serving.gateway_route import GatewayRoute
 from serving.service import RoutingService
 from serving.wire import RoutingGroups, read_body, read_headers, reply_bytes
 from smart_routing.errors import SmartRoutingError
-from smart_routing.protocol import HEADER_MODEL_VERSION, ROUTE_PATH
+from smart_routing.protocol import GATEWAY_ROUTE_PATH, HEADER_MODEL_VERSION, ROUTE_PATH
 
 MAX_BODY_BYTES: Final = 4 * 2**20
 
@@ -26,6 +28,7 @@ class DataPort:
     service: RoutingService
     groups: RoutingGroups
     deadline_ms: float
+    gateway_route: GatewayRoute
 
 
 class DataState(TypedDict):
@@ -47,6 +50,7 @@ def create_data_app(lifespan: Lifespan) -> FastAPI:
     )
     # Plain routes: FastAPI's dependency solving would cost a decision more than its parse.
     app.add_route(ROUTE_PATH, route, methods=["POST"])
+    app.add_route(GATEWAY_ROUTE_PATH, route_for_gateway, methods=["POST"])
     app.add_route("/healthz", healthz, methods=["GET"])
     app.add_route("/readyz", readyz, methods=["GET"])
     return app
@@ -70,6 +74,13 @@ async def route(request: Request) -> Response:
     port.service.metrics.total_seconds.observe(clocks.monotonic() - arrived)
     version = {HEADER_MODEL_VERSION: decision.model_version} if decision.model_version else None
     return Response(reply, headers=version, media_type="application/json")
+
+
+async def route_for_gateway(request: Request) -> Response:
+    """One decision, as trino-gateway wants it told: whatever happens, a 200 with a group or none."""
+    port: DataPort = request.state.data_port
+    reply = await port.gateway_route.reply(request.headers, partial(read_content, request))
+    return Response(reply, media_type="application/json")
 
 
 async def healthz(_: Request) -> Response:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 import httpx
 from fastapi import FastAPI
@@ -23,6 +24,7 @@ from serving.api import DataPort, DataState, create_data_app
 from serving.background import Background
 from serving.bearer import read_token
 from serving.bundle_store import BundleStore
+from serving.gateway_route import GatewayRoute
 from serving.listener import bind, is_loopback, listening
 from serving.metrics import Metrics
 from serving.policy_watch import PolicyWatch
@@ -133,10 +135,25 @@ def assemble(settings: ServingSettings) -> Components:
     groups = RoutingGroups(small=settings.small_group, large=settings.large_group)
     return Components(
         settings=settings,
-        data_port=DataPort(service=service, groups=groups, deadline_ms=settings.deadline_ms),
+        data_port=DataPort(
+            service=service,
+            groups=groups,
+            deadline_ms=settings.deadline_ms,
+            gateway_route=_gateway_route(settings, service, groups),
+        ),
         admin_port=AdminPort(router, reloader, metrics),
         policy_watch=_policy_watch(settings, router, metrics=metrics, clock=clocks.now),
         decision_log=recording.log if recording else None,
+    )
+
+
+def _gateway_route(settings: ServingSettings, service: RoutingService, groups: RoutingGroups) -> GatewayRoute:
+    return GatewayRoute(
+        service=service,
+        groups=groups,
+        deadline_ms=settings.deadline_ms,
+        honour_client_group=settings.honour_client_group,
+        new_decision_id=lambda: uuid4().hex,
     )
 
 

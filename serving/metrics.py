@@ -22,6 +22,7 @@ class Metrics:
     total_seconds: Histogram
     heavy_probability: Histogram
     fallbacks: Counter
+    gateway_replies: Counter
     model_info: Gauge
     model_reloads: Counter
     policy_reloads: Counter
@@ -58,6 +59,12 @@ class Metrics:
                 "smart_routing_fallbacks_total",
                 "Decisions that tell of the router's state.",
                 ["reason"],
+                registry=registry,
+            ),
+            gateway_replies=Counter(
+                "smart_routing_gateway_replies_total",
+                "Replies to trino-gateway.",
+                ["outcome"],
                 registry=registry,
             ),
             model_info=Gauge(

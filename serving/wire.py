@@ -114,12 +114,16 @@ def query_id_of(content: bytes) -> str | None:
 
 def read_headers(headers: Mapping[str, str], *, default_budget_ms: float) -> RouteHeaders:
     """Raises `RequestError` for a deadline that is no number."""
-    transaction = headers.get(HEADER_TRANSACTION_ID, "none")
     return RouteHeaders(
         pin=headers.get(HEADER_MODEL_VERSION) or None,
         budget_ms=_budget(headers.get(HEADER_DEADLINE_MS), default_budget_ms),
-        in_transaction=transaction.strip().lower() not in ("none", ""),
+        in_transaction=in_transaction(headers),
     )
+
+
+def in_transaction(headers: Mapping[str, str]) -> bool:
+    """Whether the client names a live transaction."""
+    return headers.get(HEADER_TRANSACTION_ID, "none").strip().lower() not in ("none", "")
 
 
 def _budget(header: str | None, default: float) -> float:

@@ -6,6 +6,15 @@ HEADER_MODEL_VERSION: Final = "X-Model-Version"
 HEADER_DEADLINE_MS: Final = "X-Request-Deadline-Ms"
 HEADER_TRANSACTION_ID: Final = "X-Trino-Transaction-Id"
 
+HEADER_USER: Final = "x-trino-user"
+"""This and the ones below in lower case, as trino-gateway 20 sends them and takes them back."""
+
+HEADER_SOURCE: Final = "x-trino-source"
+HEADER_CATALOG: Final = "x-trino-catalog"
+HEADER_SCHEMA: Final = "x-trino-schema"
+HEADER_TRACE_TOKEN: Final = "x-trino-trace-token"
+HEADER_ROUTING_GROUP: Final = "x-trino-routing-group"
+
 REGISTERED_MODEL: Final = "query-weight-classifier"
 
 ALIAS_STAGING: Final = "staging"
@@ -35,3 +44,4 @@ BUNDLE_ARTIFACT_PATH: Final = "bundle"
 
 ROUTE_PATH: Final = "/v1/route"
 QUERY_EVENTS_PATH: Final = "/v1/query-events"
+GATEWAY_ROUTE_PATH: Final = "/v1/trino-gateway/route"

@@ -135,6 +135,9 @@ class ServingSettings(Settings):
     state_dir: Path = Field(Path("var/serving"), description="Folder for bundles, the last known good one among them.")
     small_group: str = Field("small", min_length=1, description="Routing group of light statements.")
     large_group: str = Field("large", min_length=1, description="Routing group of heavy statements.")
+    honour_client_group: bool = Field(
+        False, description="Whether a client's own X-Trino-Routing-Group comes before the decision (trino-gateway)."
+    )
     policy_file: Path | None = Field(None, description="JSON file of mode, overrides and known-heavy templates.")
     policy_poll_seconds: float = Field(1.0, gt=0, description="Seconds between two looks at the policy file.")
     cache_entries: int = Field(4096, ge=0, description="Decisions that are kept; 0: no cache.")

@@ -1,6 +1,7 @@
 """A router in this process: its real application and lifespan, asked without a network."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.api import create_data_app
 from serving.app import assemble
+from smart_routing.decision_log import LoggedDecision, read_decisions
 from smart_routing.settings import ServingSettings
 
 
@@ -36,6 +38,19 @@ class Served:
         """POST /v1/route with a body that is the contract, `fields` added or changed."""
         body = {"queryId": "q-1", "user": "ana", "sqlText": sql, "submittedAt": "2026-10-05T12:00:00Z"} | fields
         return self.data("POST", "/v1/route", json=body, headers=headers)
+
+    def gateway(self, body: Any, *, headers: dict[str, str] | None = None) -> httpx.Response:
+        """POST /v1/trino-gateway/route; bytes are sent as they are, anything else as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.data("POST", "/v1/trino-gateway/route", content=content, headers=headers)
+
+    def decisions(self) -> list[LoggedDecision]:
+        """The decision log so far."""
+        log, folder = self.components.decision_log, self.components.settings.decision_log
+        if log is None or folder is None:
+            return []
+        log.flush()
+        return list(read_decisions(folder)) if folder.exists() else []
 
     def data(self, method: str, path: str, **options: Any) -> httpx.Response:
         """A request to the data port."""
