@@ -7,9 +7,6 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn, Protocol
 
-from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL
-
 from smart_routing.errors import InputError, SettingsError, SmartRoutingError
 from smart_routing.labels import LabelRule
 
@@ -67,16 +64,22 @@ def positive(text: str) -> int:
 
 
 def run(
-    parser: CommandParser, command: Callable[[Namespace], Summary], *, arguments: Sequence[str] | None = None
+    parser: CommandParser,
+    command: Callable[[Namespace], Summary],
+    *,
+    arguments: Sequence[str] | None = None,
+    needs_prefect: bool = True,
 ) -> NoReturn:
     """Parse, run, print the summary and exit: 0, the error's own exit code, or 130 when interrupted.
 
-    An error raised on purpose is one line; any other is a bug and keeps its traceback.
+    An error raised on purpose is one line; any other is a bug and keeps its traceback. A command that is no flow does
+    without Prefect, and starts seconds sooner.
     """
     options = parser.parse_args(arguments)
     _quiet_libraries()
     try:
-        _reach_prefect()
+        if needs_prefect:
+            _reach_prefect()
         summary = command(options)
     except SmartRoutingError as error:
         parser.exit(error.exit_code, f"{parser.prog}: {_one_line(error)}\n")
@@ -89,6 +92,9 @@ def run(
 
 def _reach_prefect() -> None:
     """Say in one line what Prefect would say in forty, where its API is configured and does not answer."""
+    from prefect.client.orchestration import get_client
+    from prefect.settings import PREFECT_API_URL
+
     url = PREFECT_API_URL.value()
     if not url:
         return
