@@ -1,5 +1,6 @@
 """The registry's whole life on real MLflow servers: what is registered, promoted, clicked, rolled back and refused."""
 
+import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -32,7 +33,6 @@ pytestmark = [
 ]
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-NOBODY = "http://127.0.0.1:9"
 
 Register = Callable[..., ModelVersion]
 
@@ -217,7 +217,8 @@ def test_one_machine_needs_no_server(tmp_path: Path) -> None:
 def test_an_unreachable_server_is_told_soon_and_in_one_line() -> None:
     registry = ModelRegistry.connect(RegistrySettings(uri="http://user:secret@127.0.0.1:9"))
     started = time.monotonic()
-    with pytest.raises(RegistryError, match=f"^registry {NOBODY} cannot be reached: expected an MLflow server there$"):
+    shown = re.escape("registry http://[redacted]@127.0.0.1:9 cannot be reached: expected an MLflow server there")
+    with pytest.raises(RegistryError, match=f"^{shown}$"):
         registry.read()
     assert time.monotonic() - started < 15
 
