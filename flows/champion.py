@@ -21,10 +21,11 @@ def load_champion(holdout_from: datetime, *, besides: int | None = None) -> Mode
     `holdout_from` or later (it would be judged on what it learnt), and where this code cannot score it.
     """
     registry = ModelRegistry.connect(RegistrySettings.load())
-    number = registry.read().aliased(protocol.ALIAS_PRODUCTION)
+    model = registry.read()
+    number = model.aliased(protocol.ALIAS_PRODUCTION)
     if number is None or number == besides:
         return None
-    champion, logger = registry.resolve(number), get_run_logger()
+    champion, logger = model.version(number), get_run_logger()
     if champion.calibrated_until is None or champion.calibrated_until >= holdout_from:
         logger.warning("champion %d cannot be compared: it was made from statements of this holdout", number)
         return None

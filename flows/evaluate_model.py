@@ -1,10 +1,8 @@
 """Evaluate a registered version on what came after it was made, beside the champion, and record the gate's verdict."""
 
 from argparse import Namespace
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -12,6 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from flows.arguments import whole
 from flows.champion import load_champion
 from flows.command import CommandParser, add_events, positive, run
+from flows.judgement import Judgement
 from flows.query_events import read_whole_log
 from models.candidate import Examination, examine, write_examination
 from models.dataset import Example, label, submitted_after
@@ -27,25 +26,8 @@ from smart_routing.inference import Model
 from smart_routing.settings import RegistrySettings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvaluationSummary:
-    """What the holdout and the gate said of a version."""
-
-    version: int
-    run_id: str
-    passed: bool
-    report: str
-    evaluation: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def __str__(self) -> str:
-        return self.report
-
-
 @flow(name="evaluate-model")
-def evaluate_model_flow(version: int, events: str | None = None, dry_run: bool = False) -> EvaluationSummary:
+def evaluate_model_flow(version: int, events: str | None = None, dry_run: bool = False) -> Judgement:
     """Judge `version` on what was submitted after its calibration; unless dry, its validation status follows."""
     registered = find(version)
     model = load(registered)
@@ -54,7 +36,7 @@ def evaluate_model_flow(version: int, events: str | None = None, dry_run: bool =
     examination = judge(whole(model), whole(holdout), whole(champion))
     with Tracking.connect(RegistrySettings.load()).run(f"evaluate version {version}") as run_id:
         record(run_id, version, whole(model), whole(examination), dry_run=dry_run)
-    return EvaluationSummary(
+    return Judgement(
         version=version,
         run_id=run_id,
         passed=examination.verdict.passed,
@@ -109,7 +91,7 @@ def main() -> None:
     run(parser, _command)
 
 
-def _command(options: Namespace) -> EvaluationSummary:
+def _command(options: Namespace) -> Judgement:
     return evaluate_model_flow(options.version, options.events, dry_run=options.dry_run)
 
 

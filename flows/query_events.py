@@ -3,11 +3,10 @@
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import boto3
-
 from smart_routing.errors import QueryLogError
 from smart_routing.logs import redact
 from smart_routing.querylog.records import QueryRecord
+from smart_routing.querylog.s3 import SCHEME, connect
 from smart_routing.querylog.source import QueryLogReading, read_query_log
 from smart_routing.querylog.store import QueryLogStore, open_store
 from smart_routing.settings import QueryLogSettings, S3Settings
@@ -52,4 +51,4 @@ def read_whole_log(events: str | None) -> list[QueryRecord]:
 
 
 def _s3(location: str) -> "S3Client | None":
-    return boto3.client("s3", endpoint_url=S3Settings.load().endpoint_url) if location.startswith("s3://") else None
+    return connect(S3Settings.load().endpoint_url) if location.startswith(SCHEME) else None

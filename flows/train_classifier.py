@@ -1,10 +1,10 @@
 """Train a candidate on the query log, judge it on the holdout beside the champion, and register it as `staging`."""
 
 from argparse import Namespace
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Final
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -13,6 +13,7 @@ from prefect.logging import get_run_logger
 from flows.arguments import whole
 from flows.champion import load_champion
 from flows.command import CommandParser, add_events, add_label_rule, run
+from flows.judgement import Judgement
 from flows.provenance import git_commit
 from flows.query_events import read_whole_log
 from models.candidate import Candidate, Examination, examine, make_candidate, write_candidate, write_examination
@@ -31,31 +32,22 @@ from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
 from smart_routing.settings import FeatureSettings, RegistrySettings
 
+USUAL_RULE: Final = LabelRule()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSummary:
+class TrainingSummary(Judgement):
     """What a training run made. `version` is None where nothing was registered (a dry run)."""
 
-    version: int | None
-    run_id: str
-    passed: bool
     reasons: tuple[str, ...]
     manifest_sha256: str
-    report: str
-    evaluation: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def __str__(self) -> str:
-        return self.report
 
 
 @flow(name="train-classifier")
 def train_classifier_flow(
     events: str | None = None,
-    cpu_seconds: float = 300.0,
-    memory_bytes: int = 10 * 1024**3,
+    cpu_seconds: float = USUAL_RULE.cpu_seconds,
+    memory_bytes: int = USUAL_RULE.memory_bytes,
     seed: int = 0,
     dry_run: bool = False,
 ) -> TrainingSummary:

@@ -104,18 +104,16 @@ class ModelRegistry:
     def load(self, version: ModelVersion) -> Model:
         """A version's bundle, downloaded, verified and ready to score; raises `BundleError`."""
         with TemporaryDirectory() as scratch:
-            folder = self.download_bundle(version, Path(scratch))
-            return Model.load(read_bundle(folder), version=str(version.number))
+            folder = self._fetch(version.run_id, Path(scratch))
+            return Model.load(_verified(folder, version), version=str(version.number))
 
     def download_bundle(self, version: ModelVersion, into: Path) -> Path:
         """Fetch a version's bundle below the folder `into` and verify it; returns the bundle's folder.
 
         Raises `BundleError` where it is not what the version's tag says.
         """
-        if version.manifest_sha256 is None:
-            raise BundleError(f"version {version.number} has no tag {protocol.TAG_MANIFEST_SHA256}: expected a sha256")
         folder = self._fetch(version.run_id, into)
-        read_bundle(folder, manifest_sha256=version.manifest_sha256)
+        _verified(folder, version)
         return folder
 
     def _store(self, folder: Path, bundle: Bundle, *, run_id: str) -> None:
@@ -191,6 +189,13 @@ class ModelRegistry:
                 client.set_model_version_tag(name, str(number), key, value)
             case RecordServing(number):
                 client.set_registered_model_tag(name, TAG_SERVING_VERSION, str(number))
+
+
+def _verified(folder: Path, version: ModelVersion) -> Bundle:
+    """The bundle in a folder, if it is the one that the version's tag names."""
+    if version.manifest_sha256 is None:
+        raise BundleError(f"version {version.number} has no tag {protocol.TAG_MANIFEST_SHA256}: expected a sha256")
+    return read_bundle(folder, manifest_sha256=version.manifest_sha256)
 
 
 def _tags(bundle: Bundle, provenance: Provenance) -> dict[str, str]:

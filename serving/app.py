@@ -40,6 +40,7 @@ from smart_routing.decision_log import DecisionLog, DecisionRecorder, VectorLogg
 from smart_routing.errors import SettingsError
 from smart_routing.logs import configure_logging, log_event, redact
 from smart_routing.policy import PolicyFile
+from smart_routing.querylog.s3 import connect
 from smart_routing.router import Router
 from smart_routing.settings import RegistrySettings, S3Settings, ServingSettings
 
@@ -199,9 +200,7 @@ def open_source(url: str) -> ModelSource:
 
 
 def s3_client() -> "S3Client":
-    import boto3  # half a second that only a source on S3 pays
-
-    return boto3.client("s3", endpoint_url=S3Settings.load().endpoint_url)
+    return connect(S3Settings.load().endpoint_url)
 
 
 def _recording(settings: ServingSettings) -> Recording | None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from fastapi import FastAPI
 
@@ -21,11 +21,9 @@ from serving.events.spill import Spill, open_spill
 from smart_routing.errors import SettingsError
 from smart_routing.logs import configure_logging
 from smart_routing.querylog.s3 import SCHEME as S3_SCHEME
+from smart_routing.querylog.s3 import connect
 from smart_routing.querylog.store import QueryLogStore, open_store
 from smart_routing.settings import CollectorSettings, QueryLogSettings, S3Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 SYNC_SECONDS: Final = 0.1
 
@@ -69,16 +67,10 @@ def create_app(settings: CollectorSettings | None = None) -> FastAPI:
 def query_log_store(url: str) -> QueryLogStore:
     """The store at `url`; raises `SettingsError` where this environment lacks what the store needs."""
     try:
-        return open_store(url, s3=_s3_client() if url.startswith(S3_SCHEME) else None)
+        return open_store(url, s3=connect(S3Settings.load().endpoint_url) if url.startswith(S3_SCHEME) else None)
     except ImportError as error:
         name = QueryLogSettings.variable("store")
         raise SettingsError(f"{name}: {error.name} is not installed; requirements/train.txt has it") from error
-
-
-def _s3_client() -> "S3Client":
-    import boto3  # half a second that only a store on S3 pays
-
-    return boto3.client("s3", endpoint_url=S3Settings.load().endpoint_url)
 
 
 def _sync(spill: Spill) -> float:

@@ -15,9 +15,10 @@ from typing import Final
 
 import httpx
 
+from smart_routing.settings import OUTSIDE
+
 LOOPBACK: Final = "127.0.0.1"
 FOREIGN_PREFIXES: Final = ("PREFECT_", "MLFLOW_", "AWS_", "SMART_ROUTING_")
-KEPT_VARIABLES: Final = frozenset({"SMART_ROUTING_TEST_DATA", "SMART_ROUTING_CACHE"})
 READY_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 15.0
 LOG_TAIL_LINES: Final = 40
@@ -60,7 +61,7 @@ def require(program: Program) -> Path:
 
 def scrub(environment: MutableMapping[str, str]) -> None:
     """Removes, in place, what the user's shell says about the systems under test."""
-    for name in [name for name in environment if name.startswith(FOREIGN_PREFIXES) and name not in KEPT_VARIABLES]:
+    for name in [name for name in environment if name.startswith(FOREIGN_PREFIXES) and name not in OUTSIDE]:
         del environment[name]
 
 

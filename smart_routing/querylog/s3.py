@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 SCHEME: Final = "s3://"
 
 
+def connect(endpoint_url: str | None) -> "S3Client":
+    """A client of an S3 endpoint (None: the provider's own), with credentials from boto3's usual places."""
+    import boto3  # half a second that only those who use S3 pay
+
+    return boto3.client("s3", endpoint_url=endpoint_url)
+
+
 @dataclass(frozen=True, slots=True)
 class S3Address:
     """`s3://bucket/prefix`; the prefix carries no slash at either end and may be empty."""
