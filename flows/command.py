@@ -5,6 +5,7 @@ import logging
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, NoReturn, Protocol
 
 from smart_routing.errors import InputError, SettingsError, SmartRoutingError
@@ -61,6 +62,15 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) == 0:
         raise ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
+
+
+def instant(text: str) -> datetime:
+    """A moment in ISO 8601, UTC where it has no zone, as an argument's type."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not a time like 2026-10-10T00:00:00+00:00") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
 def run(

@@ -13,11 +13,12 @@ from flows.command import CommandParser, add_events, positive, run
 from flows.judgement import Judgement
 from flows.query_events import read_whole_log
 from models.candidate import Examination, examine, write_examination
-from models.dataset import Example, label, submitted_after
+from models.dataset import Example, label
 from models.exclusions import read_exclusions
 from models.gate import read_gate
 from models.registry import ModelRegistry
 from models.report import evaluation_lines, verdict_lines
+from models.split import submitted_after
 from models.tracking import Tracking
 from models.versions import ModelVersion, ValidationStatus
 from smart_routing import protocol

@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -12,22 +13,24 @@ from prefect.logging import get_run_logger
 
 from flows.arguments import whole
 from flows.champion import load_champion
-from flows.command import CommandParser, add_events, add_label_rule, run
+from flows.command import CommandParser, add_events, add_label_rule, instant, run
 from flows.judgement import Judgement
 from flows.provenance import git_commit
 from flows.query_events import read_whole_log
 from models.candidate import Candidate, Examination, examine, make_candidate, write_candidate, write_examination
-from models.dataset import Labelled, dataset_digest, label
+from models.dataset import Labelled, label
 from models.exclusions import read_exclusions
 from models.gate import read_gate
-from models.lineage import log_candidate, log_lineage
+from models.lineage import log_candidate, log_lineage, write_statements
 from models.registry import ModelRegistry, Provenance
 from models.report import training_report
+from models.split import USUAL_SPLIT, SplitRule, SplitTimes, dataset_digest
 from models.tracking import Tracking
 from models.train import read_params
 from models.versions import ValidationStatus
 from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_reference
 from smart_routing import protocol
+from smart_routing.errors import InputError
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
 from smart_routing.settings import FeatureSettings, RegistrySettings
@@ -46,17 +49,20 @@ class TrainingSummary(Judgement):
 @flow(name="train-classifier")
 def train_classifier_flow(
     events: str | None = None,
+    *,
     cpu_seconds: float = USUAL_RULE.cpu_seconds,
     memory_bytes: int = USUAL_RULE.memory_bytes,
     seed: int = 0,
     dry_run: bool = False,
+    train_until: datetime | None = None,
+    calibrate_until: datetime | None = None,
 ) -> TrainingSummary:
     """Dataset, training, conversion, evaluation, gate, registration; `events` None reads the store."""
-    rule = LabelRule(cpu_seconds=cpu_seconds, memory_bytes=memory_bytes)
+    rule, cut = LabelRule(cpu_seconds=cpu_seconds, memory_bytes=memory_bytes), split_rule(train_until, calibrate_until)
     labelled = label_log(events, rule)
     with Tracking.connect(RegistrySettings.load()).run("train") as run_id, TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        candidate = make(whole(labelled), rule, seed)
+        candidate = make(whole(labelled), rule, seed, cut)
         manifest = write(whole(candidate), folder)
         champion = load_champion(candidate.split.holdout[0].request.submitted_utc)
         examination = judge(whole(candidate), whole(champion))
@@ -73,6 +79,15 @@ def train_classifier_flow(
     )
 
 
+def split_rule(train_until: datetime | None, calibrate_until: datetime | None) -> SplitRule:
+    """Times where both are given, the usual shares where none is; raises `InputError` for one alone."""
+    if train_until is None and calibrate_until is None:
+        return USUAL_SPLIT
+    if train_until is None or calibrate_until is None:
+        raise InputError("one of --train-until and --calibrate-until is given: expected both or none")
+    return SplitTimes(train_until=train_until, calibrate_until=calibrate_until)
+
+
 @task(cache_policy=NO_CACHE)
 def label_log(events: str | None, rule: LabelRule) -> Labelled:
     labelled = label(read_whole_log(events), rule, read_exclusions(), limits=FeatureSettings.load().parse_limits())
@@ -81,8 +96,9 @@ def label_log(events: str | None, rule: LabelRule) -> Labelled:
 
 
 @task(cache_policy=NO_CACHE)
-def make(labelled: Labelled, rule: LabelRule, seed: int) -> Candidate:
-    candidate = make_candidate(labelled, rule, read_params(seed=seed), read_gate())
+def make(labelled: Labelled, rule: LabelRule, seed: int, split_rule: SplitRule) -> Candidate:
+    params, gate = read_params(seed=seed), read_gate()
+    candidate = make_candidate(labelled, rule, params=params, gate=gate, split_rule=split_rule)
     get_run_logger().info(candidate.calibration.summary())
     return candidate
 
@@ -112,8 +128,9 @@ def log(run_id: str, candidate: Candidate, examination: Examination, folder: Pat
     tracking = Tracking.connect(RegistrySettings.load())
     log_candidate(tracking, run_id, candidate, examination)
     log_lineage(tracking, run_id, candidate, source=source)
+    write_statements(candidate.split, folder / "dataset")
     write_examination(examination, candidate.model.bundle.label_rule, folder / "evaluation")
-    for name in ("evaluation", "reference"):
+    for name in ("dataset", "evaluation", "reference"):
         tracking.log_folder(run_id, folder / name, to=name)
 
 
@@ -141,12 +158,23 @@ def main() -> None:
     add_label_rule(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of the booster (default 0)")
     parser.add_argument("--dry-run", action="store_true", help="judge the candidate and log the run, register nothing")
+    parser.add_argument("--train-until", type=instant, metavar="ISO", help="reads before it train (default: 55%%)")
+    parser.add_argument(
+        "--calibrate-until", type=instant, metavar="ISO", help="later ones before it calibrate (default: 22%%)"
+    )
     run(parser, _command)
 
 
 def _command(options: Namespace) -> TrainingSummary:
+    split_rule(options.train_until, options.calibrate_until)  # before Prefect takes its seconds
     return train_classifier_flow(
-        options.events, options.cpu_seconds, options.memory_bytes, seed=options.seed, dry_run=options.dry_run
+        options.events,
+        cpu_seconds=options.cpu_seconds,
+        memory_bytes=options.memory_bytes,
+        seed=options.seed,
+        dry_run=options.dry_run,
+        train_until=options.train_until,
+        calibrate_until=options.calibrate_until,
     )
 
 

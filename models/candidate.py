@@ -10,10 +10,11 @@ from models import package, plots
 from models.baseline import score_by_heuristic
 from models.calibrate import Calibration, calibrate
 from models.convert import Parity, compare
-from models.dataset import Example, Labelled, Split, split_by_time
+from models.dataset import Example, Labelled
 from models.evaluate import Contender, EvaluationReport, evaluate
 from models.gate import GateThresholds, GateVerdict, judge
 from models.scoring import Scored, score_by_router
+from models.split import USUAL_SPLIT, Split, SplitRule, split_by_time
 from models.train import Trained, TrainParams, matrix, predict, train
 from smart_routing.inference import Model, scores
 from smart_routing.labels import LabelRule
@@ -44,12 +45,19 @@ class Examination:
         return {**asdict(self.report), "passed": self.verdict.passed, "reasons": list(self.verdict.reasons)}
 
 
-def make_candidate(labelled: Labelled, rule: LabelRule, params: TrainParams, gate: GateThresholds) -> Candidate:
+def make_candidate(
+    labelled: Labelled,
+    rule: LabelRule,
+    *,
+    params: TrainParams,
+    gate: GateThresholds,
+    split_rule: SplitRule = USUAL_SPLIT,
+) -> Candidate:
     """Train on the first block of time, set the threshold on the second, leave the third alone.
 
     Raises `TrainingError` where a block lacks a class, `BundleError` where ONNX and XGBoost disagree on any row.
     """
-    split = split_by_time(labelled.reads)
+    split = split_by_time(labelled.reads, split_rule)
     trained = train(split.train, params)
     draft = package.candidate(trained, rule, labelled.limits)
     calibration = calibrate(

@@ -1,4 +1,4 @@
-"""From query records to labelled examples, split by time: retries merged, excluded windows out."""
+"""From query records to labelled examples: retries merged, excluded windows out."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import Final
 
 from models.exclusions import ExclusionWindow
-from smart_routing.errors import TrainingError
 from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits, Statement, StatementKind, read_statement
 from smart_routing.labels import SIZE_ERROR_CODES, LabelRule, QueryWeight
 from smart_routing.querylog.anonymize import template_fingerprint
@@ -64,23 +63,6 @@ class Labelled:
         return tuple(example for example in self.examples if example.statement.kind in READ_KINDS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
-    """Three disjoint blocks of time: what is learnt from, what the threshold is set on, what judges."""
-
-    train: tuple[Example, ...]
-    calibration: tuple[Example, ...]
-    holdout: tuple[Example, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitShares:
-    """Shares of the reads, in order of time, that train and calibrate; the rest is the holdout."""
-
-    train: float = 0.55
-    calibration: float = 0.22
-
-
 def label(
     records: Iterable[QueryRecord],
     rule: LabelRule,
@@ -101,31 +83,6 @@ def label(
         dropped=len(merged) - len(examples),
         limits=limits,
     )
-
-
-def split_by_time(examples: Sequence[Example], shares: SplitShares | None = None) -> Split:
-    """Cut the examples, already in order of time; raises `TrainingError` where a block lacks a class."""
-    shares = shares or SplitShares()
-    first = round(len(examples) * shares.train)
-    second = round(len(examples) * (shares.train + shares.calibration))
-    split = Split(
-        train=tuple(examples[:first]), calibration=tuple(examples[first:second]), holdout=tuple(examples[second:])
-    )
-    for name in ("train", "calibration", "holdout"):
-        _check_classes(name, getattr(split, name))
-    return split
-
-
-def submitted_after(examples: Sequence[Example], moment: datetime) -> tuple[Example, ...]:
-    """What may judge a version made from statements up to `moment`; raises `TrainingError` where a class is missing."""
-    later = tuple(example for example in examples if example.request.submitted_at > moment)
-    _check_classes(f"holdout (after {moment:%Y-%m-%d %H:%M:%S} UTC)", later)
-    return later
-
-
-def dataset_digest(split: Split) -> str:
-    """The digest of everything a model is trained and calibrated on."""
-    return digest((*split.train, *split.calibration))
 
 
 def digest(examples: Iterable[Example]) -> str:
@@ -177,12 +134,3 @@ def _example(attempts: Sequence[QueryRecord], rule: LabelRule, limits: ParseLimi
         peak_memory_bytes=last.peak_memory_bytes,
         ended_at=max(attempt.end_time for attempt in attempts),
     )
-
-
-def _check_classes(name: str, examples: Sequence[Example]) -> None:
-    heavy = sum(example.heavy for example in examples)
-    if not 0 < heavy < len(examples):
-        raise TrainingError(
-            f"{name} block has {len(examples)} read statements, {heavy} of them heavy: expected both light and heavy "
-            "ones; give a longer log or other limits (--cpu-seconds, --memory-bytes)"
-        )

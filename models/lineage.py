@@ -1,17 +1,23 @@
-"""What a training run leaves in MLflow: parameters, metrics, and the data sets it came from."""
+"""What a training run leaves in MLflow: parameters, metrics, and the statements it came from."""
 
+import csv
+import gzip
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from mlflow.entities import Dataset, DatasetInput, InputTag
 
 from models.candidate import Candidate, Examination
 from models.dataset import Example, digest
 from models.evaluate import Figures
+from models.split import Split
 from models.tracking import Tracking
+
+STATEMENTS_FILE: Final = "statements.csv.gz"
 
 
 def log_candidate(tracking: Tracking, run_id: str, candidate: Candidate, examination: Examination) -> None:
@@ -42,9 +48,27 @@ def log_candidate(tracking: Tracking, run_id: str, candidate: Candidate, examina
 
 def log_lineage(tracking: Tracking, run_id: str, candidate: Candidate, *, source: str) -> None:
     """One data set per block of time, with its digest and size, as inputs of the run."""
-    split = candidate.split
-    blocks = {"training": split.train, "calibration": split.calibration, "holdout": split.holdout}
-    tracking.log_datasets(run_id, [_input(name, block, source) for name, block in blocks.items()])
+    inputs = [_input(name, block, source) for name, block in _blocks(candidate.split).items()]
+    tracking.log_datasets(run_id, inputs)
+
+
+def write_statements(split: Split, folder: Path) -> None:
+    """Write `statements.csv.gz`: which statement, by query id, was in which block under which label; no SQL."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with gzip.open(folder / STATEMENTS_FILE, "wt", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["query_id", "block", "submitted_at", "template", "weight"])
+        for name, block in _blocks(split).items():
+            rows.writerows(_row(name, example) for example in block)
+
+
+def _blocks(split: Split) -> dict[str, tuple[Example, ...]]:
+    return {"training": split.train, "calibration": split.calibration, "holdout": split.holdout}
+
+
+def _row(block: str, example: Example) -> tuple[str, ...]:
+    request = example.request
+    return request.query_id, block, request.submitted_utc.isoformat(), example.template, example.weight.value
 
 
 def _flat(params: Mapping[str, Any]) -> dict[str, object]:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 from models.calibrate import FrontierPoint
 from models.candidate import Candidate, Examination
-from models.dataset import Split
 from models.evaluate import EvaluationReport, Figures
 from models.gate import GateVerdict
+from models.split import Split
 
 
 def training_report(candidate: Candidate, examination: Examination, *, version: int | None) -> str:

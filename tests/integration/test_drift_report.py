@@ -10,8 +10,9 @@ from mlflow import MlflowClient
 
 from infra.local.demo import EVENTS
 from infra.local.processes import server_environment
-from models.dataset import label, split_by_time
+from models.dataset import label
 from models.registry import ModelRegistry
+from models.split import split_by_time
 from models.versions import ModelVersion
 from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_reference
 from smart_routing import protocol

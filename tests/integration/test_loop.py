@@ -15,8 +15,9 @@ import xgboost as xgb
 from infra.local.demo import EVENTS, LABEL_RULE, body
 from infra.local.processes import server_environment
 from infra.local.servers import router_server
-from models.dataset import Labelled, label, split_by_time
+from models.dataset import Labelled, label
 from models.registry import ModelRegistry
+from models.split import split_by_time
 from models.train import labels, matrix
 from models.versions import ModelVersion
 from smart_routing import protocol

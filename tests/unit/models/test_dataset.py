@@ -3,9 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models.dataset import digest, label, split_by_time, submitted_after
+from models.dataset import digest, label
 from models.exclusions import ExclusionWindow
-from smart_routing.errors import TrainingError
 from smart_routing.labels import LabelRule
 from smart_routing.querylog.records import QueryRecord
 from tests.unit.models.examples import example
@@ -80,14 +79,6 @@ def test_executions_of_different_statements_are_no_retries() -> None:
     assert label([first, second], RULE).merged == 0
 
 
-def test_only_what_came_later_may_judge() -> None:
-    examples = [example(number, heavy=number % 4 == 0) for number in range(20)]
-    moment = examples[9].request.submitted_at
-    assert [found.request.query_id for found in submitted_after(examples, moment)] == [f"q{n}" for n in range(10, 20)]
-    with pytest.raises(TrainingError, match=r"holdout .* has 0 read statements"):
-        submitted_after(examples, examples[-1].request.submitted_at)
-
-
 def test_merged_row_has_the_first_request_and_the_last_numbers() -> None:
     records = [
         attempt("c", minutes=20, cpu=3.0),
@@ -134,19 +125,6 @@ def test_excluded_window_covers_its_cluster_only() -> None:
 def test_writes_are_no_reads() -> None:
     records = [attempt("a"), attempt("b", minutes=5, sql="insert into t select 1")]
     assert [found.request.query_id for found in label(records, RULE).reads] == ["a"]
-
-
-def test_blocks_are_disjoint_and_in_order_of_time() -> None:
-    examples = [example(number, heavy=number % 4 == 0) for number in range(100)]
-    split = split_by_time(examples)
-    assert (*split.train, *split.calibration, *split.holdout) == tuple(examples)
-    assert [len(split.train), len(split.calibration), len(split.holdout)] == [55, 22, 23]
-
-
-@pytest.mark.parametrize("heavy", [True, False], ids=["all-heavy", "all-light"])
-def test_block_of_one_class_is_refused_by_name(heavy: bool) -> None:
-    with pytest.raises(TrainingError, match="train block has 55 read statements"):
-        split_by_time([example(number, heavy=heavy) for number in range(100)])
 
 
 def test_digest_changes_with_a_label() -> None:

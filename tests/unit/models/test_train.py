@@ -35,7 +35,8 @@ def params() -> TrainParams:
 
 def test_same_data_and_seed_give_the_same_bytes(params: TrainParams, tmp_path: Path) -> None:
     digests = [
-        write_candidate(make_candidate(LABELLED, RULE, params, GATE), tmp_path / name) for name in ("first", "second")
+        write_candidate(make_candidate(LABELLED, RULE, params=params, gate=GATE), tmp_path / name)
+        for name in ("first", "second")
     ]
     assert digests[0] == digests[1]
     for name in (*CONTENT, MANIFEST):
@@ -43,7 +44,7 @@ def test_same_data_and_seed_give_the_same_bytes(params: TrainParams, tmp_path: P
 
 
 def test_bundle_scores_as_the_candidate_did_and_holds_no_literal(params: TrainParams, tmp_path: Path) -> None:
-    candidate = make_candidate(LABELLED, RULE, params, GATE)
+    candidate = make_candidate(LABELLED, RULE, params=params, gate=GATE)
     write_candidate(candidate, tmp_path / "bundle")
     loaded = Model.load(read_bundle(tmp_path / "bundle"), version="7")
     vector = candidate.model.vector(EXAMPLES[0].request)
@@ -56,7 +57,7 @@ def test_bundle_scores_as_the_candidate_did_and_holds_no_literal(params: TrainPa
 
 
 def test_candidate_tells_heavy_from_light(params: TrainParams) -> None:
-    candidate = make_candidate(LABELLED, RULE, params, GATE)
+    candidate = make_candidate(LABELLED, RULE, params=params, gate=GATE)
     holdout = candidate.split.holdout
     decided = [candidate.model.heavy_probability(candidate.model.vector(found.request)) for found in holdout]
     assert (np.array(decided) >= candidate.model.threshold).tolist() == labels(holdout).tolist()
@@ -105,7 +106,7 @@ def test_unknown_parameter_is_an_error_that_names_file_and_key(tmp_path: Path) -
 
 
 def test_golden_rows_are_spread_over_the_examples(params: TrainParams) -> None:
-    candidate = make_candidate(LABELLED, RULE, params, GATE)
+    candidate = make_candidate(LABELLED, RULE, params=params, gate=GATE)
     golden = package.golden_rows(candidate.model, EXAMPLES)
     assert len(golden) == package.GOLDEN_ROWS
     assert len({row.submitted_at for row in golden}) == package.GOLDEN_ROWS
@@ -115,7 +116,7 @@ def test_parse_caps_of_training_are_those_of_serving(params: TrainParams, tmp_pa
     limits = ParseLimits(tokens=16)
     capped = tuple(replace(found, statement=read_statement(found.request.sql, limits)) for found in EXAMPLES)
     labelled = replace(LABELLED, examples=capped, limits=limits)
-    candidate = make_candidate(labelled, RULE, params, GATE)
+    candidate = make_candidate(labelled, RULE, params=params, gate=GATE)
     write_candidate(candidate, tmp_path / "bundle")
     loaded = Model.load(read_bundle(tmp_path / "bundle"), version="1")
     assert {found.statement.parse_status for found in capped} == {ParseStatus.PARSED, ParseStatus.TOO_MANY_TOKENS}
