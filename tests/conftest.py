@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 TEST_DATA: Final = "SMART_ROUTING_TEST_DATA"
-INSTALLED_BY_MAKE_SERVICES: Final = {"postgres_server", "s3_server", "chromium"}
+INSTALLED_BY_MAKE_SERVICES: Final = {
+    "postgres_server",
+    "redis_server",
+    "mariadb_server",
+    "s3_server",
+    "trino_small",
+    "trino_large",
+    "new_gateway",
+    "chromium",
+}
 CHROMIUM_ARGUMENTS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -129,6 +138,20 @@ def postgres_url(postgres_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture(scope="session")
+def redis_server(new_server_folder: Callable[[str], Path]) -> Iterator[str]:
+    """The URL of a Redis server, shared by the session: use keys of the test's own, or flush."""
+    with servers.redis_server(new_server_folder("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(new_server_folder: Callable[[str], Path]) -> Iterator[str]:
+    """The URL of the database `mysql` of a MariaDB server, shared by the session."""
+    with servers.mariadb_server(new_server_folder("mariadb")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
 def s3_server(new_server_folder: Callable[[str], Path]) -> Iterator[S3Server]:
     with servers.s3_server(new_server_folder("s3")) as server:
         yield server
@@ -191,6 +214,34 @@ def prefect_server(new_server_folder: Callable[[str], Path]) -> Iterator[str]:
     """The API URL of a Prefect server, shared by the session."""
     with servers.prefect_server(new_server_folder("prefect")) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def trino_small(new_server_folder: Callable[[str], Path]) -> Iterator[str]:
+    """The URL of a Trino of tight limits, shared by the session; it sends no events."""
+    with servers.trino_server(new_server_folder("trino-small"), "small") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def trino_large(new_server_folder: Callable[[str], Path]) -> Iterator[str]:
+    """The URL of a Trino of wide limits, shared by the session; it sends no events."""
+    with servers.trino_server(new_server_folder("trino-large"), "large") as url:
+        yield url
+
+
+@pytest.fixture
+def new_gateway(
+    new_server_folder: Callable[[str], Path], postgres_database: Callable[[], str]
+) -> Iterator[Callable[[str], str]]:
+    """Starts a trino-gateway that asks the router at a URL, and returns its own; it has no backend yet."""
+    with ExitStack() as stack:
+
+        def new(router: str) -> str:
+            folder = new_server_folder(f"gateway-{uuid.uuid4().hex}")
+            return stack.enter_context(servers.gateway_server(folder, database=postgres_database(), router=router))
+
+        yield new
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import httpx
 
@@ -21,11 +21,10 @@ LOOPBACK: Final = "127.0.0.1"
 FOREIGN_PREFIXES: Final = ("PREFECT_", "MLFLOW_", "AWS_", "SMART_ROUTING_")
 READY_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 15.0
+PROBE_SECONDS: Final = 2.0
 LOG_TAIL_LINES: Final = 40
 SYSTEM_USERS: Final = ("postgres", "nobody")
 GUARD_SCRIPT: Final = 'cat >/dev/null; kill -s "$1" -- "-$0"; sleep 5; kill -s KILL -- "-$0"'
-
-Probe = Callable[[], bool]
 
 
 class ServerError(Exception):
@@ -79,8 +78,11 @@ class Identity:
     group: int | None = None
 
     @property
-    def extra_groups(self) -> list[int] | None:
-        return None if self.user is None else []
+    def prefix(self) -> tuple[str, ...]:
+        """Words before a command that make it run as this user."""
+        if self.user is None:
+            return ()
+        return ("setpriv", f"--reuid={self.user}", f"--regid={self.group}", "--clear-groups", "--")
 
 
 def unprivileged() -> Identity:
@@ -98,32 +100,66 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def answers(url: str) -> bool:
-    """Whether a GET of `url` is a 2xx now."""
-    with suppress(httpx.HTTPError):
-        return httpx.get(url, timeout=2.0).is_success
-    return False
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Ready when a GET of `url` is a 2xx with `text` in its body."""
+
+    url: str
+    text: str = ""
+
+    def now(self) -> bool:
+        with suppress(httpx.HTTPError):
+            reply = httpx.get(self.url, timeout=PROBE_SECONDS)
+            return reply.is_success and self.text in reply.text
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeds:
+    """Ready when `command` ends with code 0."""
+
+    command: tuple[str | Path, ...]
+
+    def now(self) -> bool:
+        with suppress(subprocess.TimeoutExpired):
+            return subprocess.run(self.command, check=False, timeout=PROBE_SECONDS, capture_output=True).returncode == 0
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Initialisation:
+    """What makes a server's data before its first start; `creates` is there afterwards."""
+
+    command: Sequence[str | Path]
+    creates: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A server to start: its command and environment, the folder it owns, whose process it is, when it is ready.
+    """A server to start: its command and environment, the folder it owns, where it listens and when it is ready.
 
-    It works in `workdir`, or else in its own folder.
+    It works in `workdir`, or else in its own folder. `unprivileged`: it refuses to run as root.
     """
 
     title: str
+    url: str
     command: Sequence[str | Path]
     environment: dict[str, str]
     folder: Path
-    ready: Probe
+    ready: Answers | Succeeds
+    folders: tuple[Path, ...] = ()
+    initialisation: Initialisation | None = None
     workdir: Path | None = None
-    identity: Identity = Identity()
+    unprivileged: bool = False
     stop_signal: signal.Signals = signal.SIGTERM
 
     @property
     def log(self) -> Path:
         return self.folder / "server.log"
+
+    @property
+    def identity(self) -> Identity:
+        return unprivileged() if self.unprivileged else Identity()
 
 
 @contextmanager
@@ -132,6 +168,7 @@ def running(server: Server) -> Iterator[subprocess.Popen[bytes]]:
 
     Raises `ServerError` where it does not become ready.
     """
+    prepare(server)
     process = _start(server)
     guard = _guard(process, server.stop_signal)
     try:
@@ -143,20 +180,47 @@ def running(server: Server) -> Iterator[subprocess.Popen[bytes]]:
         guard.communicate()
 
 
+@contextmanager
+def listening(server: Server) -> Iterator[str]:
+    """Like `running`; yields the server's URL."""
+    with running(server):
+        yield server.url
+
+
+def prepare(server: Server) -> None:
+    """Makes the server's folders and, before its first start, its data; raises `ServerError`."""
+    server.folder.mkdir(parents=True, exist_ok=True)
+    for folder in server.folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    if server.identity.user is not None:
+        shutil.chown(server.folder, server.identity.user, server.identity.group)
+    if server.initialisation is not None and not server.initialisation.creates.exists():
+        _initialise(server, server.initialisation)
+
+
+def _initialise(server: Server, initialisation: Initialisation) -> None:
+    log = server.folder / "initialisation.log"
+    with log.open("wb") as sink:
+        done = _popen(server, initialisation.command, sink).wait()
+    if done:
+        raise ServerError(f"{server.title}: its data could not be made, code {done}\n{tail(log)}")
+
+
 def _start(server: Server) -> subprocess.Popen[bytes]:
     with server.log.open("wb") as sink:
-        return subprocess.Popen(
-            server.command,
-            cwd=server.workdir or server.folder,
-            env=server.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            user=server.identity.user,
-            group=server.identity.group,
-            extra_groups=server.identity.extra_groups,
-        )
+        return _popen(server, server.command, sink)
+
+
+def _popen(server: Server, command: Sequence[str | Path], sink: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*server.identity.prefix, *command],
+        cwd=server.workdir or server.folder,
+        env=server.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=sink,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 def _guard(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> subprocess.Popen[bytes]:
@@ -167,7 +231,7 @@ def _guard(process: subprocess.Popen[bytes], stop_signal: signal.Signals) -> sub
 
 def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + READY_SECONDS
-    while not server.ready():
+    while not server.ready.now():
         if process.poll() is not None:
             raise ServerError(f"{server.title} ended with code {process.returncode}\n{tail(server.log)}")
         if time.monotonic() > deadline:

@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import closing
 from io import BytesIO
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg2
+import pymysql
 import pytest
+import redis
+import trino.dbapi
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
-from infra.local.servers import S3Service
+from infra.local.servers import Backend, S3Service, add_backend
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -92,3 +97,39 @@ def test_chromium_reads_a_page(chromium: "Browser") -> None:
 
 def test_chromium_leaves_no_event_loop_behind() -> None:
     asyncio.run(asyncio.sleep(0))
+
+
+def test_redis_keeps_a_key(redis_server: str) -> None:
+    with redis.Redis.from_url(redis_server) as client:
+        assert client.set("services:probe", "1", ex=60)
+        assert client.get("services:probe") == b"1"
+
+
+def test_mariadb_answers_a_query(mariadb_server: str) -> None:
+    site = urlsplit(mariadb_server)
+    with closing(pymysql.connect(host=site.hostname, port=site.port or 0, user=site.username)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("select 1")
+        assert cursor.fetchone() == (1,)
+
+
+@pytest.mark.parametrize("kind", ["small", "large"])
+def test_trino_reads_and_writes_the_lake(request: pytest.FixtureRequest, kind: str) -> None:
+    site = urlsplit(request.getfixturevalue(f"trino_{kind}"))
+    with trino.dbapi.Connection(host=site.hostname, port=site.port, user="ana", catalog="lake") as connection:
+        cursor = connection.cursor()
+        cursor.execute("create schema if not exists services")
+        cursor.fetchall()
+        cursor.execute(f"create table services.nation_{kind} as select n_nationkey from tpch.tiny.nation")
+        assert cursor.fetchall() == [[25]]
+        cursor.execute("select node_id, coordinator from system.runtime.nodes")
+        assert [row[1] for row in cursor.fetchall()] == [True]
+
+
+def test_gateway_has_the_backend_that_it_was_given(new_gateway: Callable[[str], str], trino_small: str) -> None:
+    url = new_gateway("http://127.0.0.1:9")
+    add_backend(url, Backend(name="small-1", url=trino_small, group="small"))
+    backends = httpx.get(f"{url}/api/public/backends").raise_for_status().json()
+    assert [(entry["name"], entry["proxyTo"], entry["routingGroup"]) for entry in backends] == [
+        ("small-1", trino_small, "small")
+    ]
