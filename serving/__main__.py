@@ -6,8 +6,9 @@ import sys
 import uvicorn
 
 from serving.app import open_source, prepare
+from serving.known_heavy.opening import open_known_heavy
 from smart_routing.errors import SmartRoutingError
-from smart_routing.settings import ServingSettings
+from smart_routing.settings import KnownHeavySettings, ServingSettings
 
 
 def main() -> int:
@@ -19,6 +20,7 @@ def main() -> int:
         settings = ServingSettings.load()
         prepare(settings)
         open_source(settings.source)
+        open_known_heavy(KnownHeavySettings.load())
     except SmartRoutingError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -1,4 +1,4 @@
-"""The admin port: metrics, what is served and why, and the order to look again. For operators, behind a token."""
+"""The admin port: metrics, what is served and why, the order to look again, known-heavy templates; behind a token."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from serving.bearer import check_token
 from serving.errors import on_domain_error
+from serving.known_heavy.api import KnownHeavyDesk, known_heavy_routes
 from serving.metrics import Metrics
 from serving.reloader import Refusal, Reloader, ReloadOutcome
 from smart_routing.errors import SmartRoutingError
@@ -53,6 +54,7 @@ class ModelReply(Wire):
     certificate: CertificateReply | None
     feature_schema: str
     policy_revision: str
+    known_heavy_generation: str
     source: str | None
     loaded_at: datetime | None
     last_refusal: RefusalReply | None
@@ -73,6 +75,7 @@ class AdminPort:
     router: Router
     reloader: Reloader
     metrics: Metrics
+    known_heavy: KnownHeavyDesk
 
     def model(self) -> ModelReply:
         models, status = self.router.models, self.reloader.status
@@ -86,6 +89,7 @@ class AdminPort:
             certificate=CertificateReply(**asdict(certificate)) if certificate else None,
             feature_schema=SCHEMA_HASH,
             policy_revision=self.router.policy.revision,
+            known_heavy_generation=self.router.known_heavy.generation,
             source=status.source,
             loaded_at=status.loaded_at,
             last_refusal=_refusal(status.last_refusal),
@@ -115,6 +119,7 @@ def create_admin_app(port: AdminPort, *, token_file: Path | None) -> FastAPI:
         outcome = await asyncio.to_thread(port.reloader.check, force=True)
         return RefreshReply(outcome=outcome, model=port.model())
 
+    app.include_router(known_heavy_routes(port.known_heavy))
     return app
 
 

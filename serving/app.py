@@ -25,6 +25,9 @@ from serving.background import Background
 from serving.bearer import read_token
 from serving.bundle_store import BundleStore
 from serving.gateway_route import GatewayRoute
+from serving.known_heavy.api import KnownHeavyDesk
+from serving.known_heavy.opening import open_known_heavy
+from serving.known_heavy.watch import KnownHeavyWatch
 from serving.listener import bind, is_loopback, listening
 from serving.metrics import Metrics
 from serving.policy_watch import PolicyWatch
@@ -42,7 +45,7 @@ from smart_routing.logs import configure_logging, log_event, redact
 from smart_routing.policy import PolicyFile
 from smart_routing.querylog.s3 import connect
 from smart_routing.router import Router
-from smart_routing.settings import RegistrySettings, S3Settings, ServingSettings
+from smart_routing.settings import KnownHeavySettings, RegistrySettings, S3Settings, ServingSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -60,6 +63,7 @@ class Components:
     data_port: DataPort
     admin_port: AdminPort
     policy_watch: PolicyWatch | None
+    known_heavy_watch: KnownHeavyWatch
     decision_log: DecisionLog | None
 
     def admin_app(self) -> FastAPI:
@@ -84,11 +88,15 @@ class Components:
     def _look_first(self) -> None:
         if self.policy_watch is not None:
             self.policy_watch.start()
+        self.known_heavy_watch.step()
         self.admin_port.reloader.start()
 
     def _backgrounds(self) -> list[Background]:
         poll = self.settings.poll_seconds
-        backgrounds = [Background("model-reloader", self.admin_port.reloader.step, first_delay=poll)]
+        backgrounds = [
+            Background("model-reloader", self.admin_port.reloader.step, first_delay=poll),
+            Background("known-heavy-watch", self.known_heavy_watch.step),
+        ]
         if self.policy_watch is not None:
             backgrounds.append(Background("policy-watch", self.policy_watch.step))
         if self.decision_log is not None:
@@ -112,8 +120,9 @@ def create_app(settings: ServingSettings | None = None) -> FastAPI:
     return create_data_app(assemble(settings).lifespan)
 
 
-def assemble(settings: ServingSettings) -> Components:
+def assemble(settings: ServingSettings, known_heavy: KnownHeavySettings | None = None) -> Components:
     """One worker's parts; raises `SettingsError` for settings that contradict each other."""
+    known_heavy = known_heavy or KnownHeavySettings.load()
     prepare(settings)
     clocks, metrics = Clocks(now=lambda: datetime.now(UTC), monotonic=time.monotonic), Metrics.create()
     router = Router(
@@ -133,6 +142,7 @@ def assemble(settings: ServingSettings) -> Components:
         clock=clocks.now,
         random=random.Random(),  # noqa: S311  # jitter, not a secret
     )
+    store = open_known_heavy(known_heavy)
     groups = RoutingGroups(small=settings.small_group, large=settings.large_group)
     return Components(
         settings=settings,
@@ -142,8 +152,13 @@ def assemble(settings: ServingSettings) -> Components:
             deadline_ms=settings.deadline_ms,
             gateway_route=_gateway_route(settings, service, groups),
         ),
-        admin_port=AdminPort(router, reloader, metrics),
+        admin_port=AdminPort(
+            router, reloader, metrics, KnownHeavyDesk(store=store, ttl=known_heavy.ttl, clock=clocks.now)
+        ),
         policy_watch=_policy_watch(settings, router, metrics=metrics, clock=clocks.now),
+        known_heavy_watch=KnownHeavyWatch(
+            store, router, metrics=metrics, poll_seconds=known_heavy.poll_seconds, clock=clocks.now
+        ),
         decision_log=recording.log if recording else None,
     )
 

@@ -27,6 +27,9 @@ class Metrics:
     model_reloads: Counter
     policy_reloads: Counter
     log_rows: Counter
+    known_heavy_entries: Gauge
+    known_heavy_age: Gauge
+    known_heavy_failures: Counter
 
     @classmethod
     def create(cls) -> Self:
@@ -84,5 +87,18 @@ class Metrics:
             ),
             log_rows=Counter(
                 "smart_routing_decision_log_rows_total", "Rows of the decision log.", ["outcome"], registry=registry
+            ),
+            known_heavy_entries=Gauge(
+                "smart_routing_known_heavy_entries", "Templates known to be heavy.", registry=registry
+            ),
+            known_heavy_age=Gauge(
+                "smart_routing_known_heavy_age_seconds",
+                "Time since the known-heavy list could last be looked at.",
+                registry=registry,
+            ),
+            known_heavy_failures=Counter(
+                "smart_routing_known_heavy_failures_total",
+                "Looks at the known-heavy list that failed.",
+                registry=registry,
             ),
         )

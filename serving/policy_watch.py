@@ -52,5 +52,4 @@ class PolicyWatch:
                 mode=policy.rollout.mode,
                 all_large=policy.rollout.all_large,
                 overrides=len(policy.overrides),
-                known_heavy=len(policy.known_heavy.templates),
             )

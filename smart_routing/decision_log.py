@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_routing.errors import QueryLogError, SettingsError
+from smart_routing.known_heavy.entries import NOTHING_KNOWN
 from smart_routing.labels import QueryWeight
 from smart_routing.logs import log_event
 from smart_routing.request import Request
@@ -60,6 +61,7 @@ class LoggedDecision:
     model_version: str | None
     history_snapshot: str | None
     policy_revision: str
+    known_heavy_generation: str = NOTHING_KNOWN.generation
     mode: Treatment = Treatment.FULL
     vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
@@ -97,6 +99,7 @@ class DecisionRecorder:
             model_version=decision.model_version,
             history_snapshot=decision.history_snapshot,
             policy_revision=decision.policy_revision,
+            known_heavy_generation=decision.known_heavy_generation,
             mode=mode,
             vector=decision.vector if self._keeps_vector(request.query_id) else None,
         )

@@ -7,9 +7,11 @@ SmartRoutingError                    500, exit code 1
 │   ├── RequestError                 a body on the data port is not the contract
 │   │   └── RequestTooLargeError     413
 │   ├── UnknownModelVersionError     404: a pinned or named version does not exist
+│   ├── UnknownTemplateError         404: a template is not in the known-heavy list
 │   └── TrainingError                no model can be made, or judged, from this data
 ├── BundleError                      a model bundle is incomplete, altered, or does not score as it should
 ├── SpillError                       503: a query event cannot be written to disk now
+├── KnownHeavyError                  503: the known-heavy list cannot be read or changed now
 └── RegistryError                    the model registry is unreachable or refuses
 """
 
@@ -58,8 +60,20 @@ class UnknownModelVersionError(InputError):
     status = HTTPStatus.NOT_FOUND
 
 
+class UnknownTemplateError(InputError):
+    """A template that the known-heavy list does not have."""
+
+    status = HTTPStatus.NOT_FOUND
+
+
 class SpillError(SmartRoutingError):
     """A query event cannot be kept now: the spill is full, or its disk fails."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class KnownHeavyError(SmartRoutingError):
+    """The known-heavy list cannot be read or changed now: its file or its server fails."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
 

@@ -9,13 +9,14 @@ from typing import Annotated, Final
 import msgspec
 
 from smart_routing.errors import SettingsError
-from smart_routing.known_heavy import NOTHING_KNOWN, KnownHeavy
 from smart_routing.labels import QueryWeight
+from smart_routing.protocol import KNOWN_HEAVY_PATH
 from smart_routing.request import Request
 from smart_routing.rollout import FULL_ROLLOUT, Rollout
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-Fingerprint = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{16}$")]
+
+_KNOWN_HEAVY_MOVED: Final = f"; that list is in SMART_ROUTING_KNOWN_HEAVY_STORE, edited at {KNOWN_HEAVY_PATH}"
 
 
 class Match(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -48,20 +49,11 @@ class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     note: str = ""
 
 
-class KnownHeavyEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One template that is heavy until further notice."""
-
-    template: Fingerprint
-    expires_at: Instant | None = None
-    note: str = ""
-
-
 class PolicyDocument(Rollout, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The file as it stands on disk; the fields of its `Rollout` are on its top level."""
 
     revision: Annotated[int, msgspec.Meta(ge=1)]
     overrides: tuple[Override, ...] = ()
-    known_heavy: tuple[KnownHeavyEntry, ...] = ()
 
     @property
     def rollout(self) -> Rollout:
@@ -77,7 +69,6 @@ class Policy:
 
     revision: str
     overrides: tuple[Override, ...]
-    known_heavy: KnownHeavy
     rollout: Rollout = FULL_ROLLOUT
     valid_until: datetime | None = None
 
@@ -86,7 +77,7 @@ class Policy:
         return next((override for override in self.overrides if override.match.meets(request)), None)
 
 
-NO_POLICY: Final = Policy(revision="0-000000", overrides=(), known_heavy=NOTHING_KNOWN)
+NO_POLICY: Final = Policy(revision="0-000000", overrides=())
 
 
 def parse_policy(content: bytes, *, source: str) -> PolicyDocument:
@@ -94,21 +85,19 @@ def parse_policy(content: bytes, *, source: str) -> PolicyDocument:
     try:
         return msgspec.json.decode(content, type=PolicyDocument)
     except msgspec.MsgspecError as error:
-        raise SettingsError(f"policy file {source} cannot be used: {error}") from error
+        moved = _KNOWN_HEAVY_MOVED if "`known_heavy`" in str(error) else ""
+        raise SettingsError(f"policy file {source} cannot be used: {error}{moved}") from error
 
 
 def policy_in_force(document: PolicyDocument, *, now: datetime) -> Policy:
     """What of `document` has not expired at `now`."""
     overrides = tuple(entry for entry in document.overrides if _alive(entry.expires_at, now))
-    known = tuple(entry for entry in document.known_heavy if _alive(entry.expires_at, now))
-    expiries = [*(entry.expires_at for entry in overrides), *(entry.expires_at for entry in known)]
-    digest = blake2b(msgspec.json.encode((overrides, known, document.rollout)), digest_size=3).hexdigest()
+    digest = blake2b(msgspec.json.encode((overrides, document.rollout)), digest_size=3).hexdigest()
     return Policy(
         revision=f"{document.revision}-{digest}",
         overrides=overrides,
-        known_heavy=KnownHeavy.of(entry.template for entry in known),
         rollout=document.rollout,
-        valid_until=min((end for end in expiries if end is not None), default=None),
+        valid_until=min((entry.expires_at for entry in overrides if entry.expires_at is not None), default=None),
     )
 
 

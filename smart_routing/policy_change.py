@@ -1,14 +1,12 @@
 """Changing the policy file: one order makes one revision, and one line in the history beside it."""
 
 import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from tempfile import mkstemp
-from typing import IO, Final
+from typing import IO
 
 import msgspec
 from msgspec.structs import replace
@@ -16,8 +14,7 @@ from msgspec.structs import replace
 from smart_routing.errors import SettingsError
 from smart_routing.policy import Match, Override, PolicyDocument, parse_policy
 from smart_routing.rollout import RouterMode
-
-_NEW_FILE_MODE: Final = 0o644
+from smart_routing.whole_file import replace_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +80,7 @@ def change_policy_file(
         after = replace(change.applied(before, now=now), revision=before.revision + 1)
         order = PolicyOrder(time=now, by=by, reason=reason, revision=after.revision, changes=change.told())
         try:
-            _replace_file(path, msgspec.json.format(msgspec.json.encode(after), indent=2) + b"\n")
+            replace_file(path, msgspec.json.format(msgspec.json.encode(after), indent=2) + b"\n")
             history.write(msgspec.json.encode(order) + b"\n")
         except OSError as error:
             raise SettingsError(f"policy file {path} cannot be written: {error.strerror}") from error
@@ -133,19 +130,3 @@ def _read(path: Path) -> PolicyDocument:
     except OSError as error:
         raise SettingsError(f"policy file {path} cannot be read: {error.strerror}") from error
     return parse_policy(content, source=str(path))
-
-
-def _replace_file(path: Path, content: bytes) -> None:
-    """Raises `OSError`; the file keeps its permissions, as its readers may be other users."""
-    mode = path.stat().st_mode & 0o777 if path.exists() else _NEW_FILE_MODE
-    handle, scratch = mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(scratch).chmod(mode)
-        Path(scratch).replace(path)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(scratch).unlink()

@@ -10,6 +10,7 @@ from typing import Final
 
 from smart_routing.errors import UnknownModelVersionError
 from smart_routing.inference import Model
+from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy
 from smart_routing.labels import QueryWeight
 from smart_routing.logs import log_event
 from smart_routing.policy import NO_POLICY, Policy
@@ -48,10 +49,11 @@ class LoadedModels:
 
 
 class Router:
-    """Decides requests. `models` and `policy` may be replaced at any time, each by one assignment.
+    """Decides requests. `models`, `policy` and `known_heavy` may be replaced at any time, each by one assignment.
 
-    A decision is a function of the request, the model version and the policy alone, so any two routers agree; only
-    running out of time, a failing model and overload depend on the moment, and those are never cached.
+    A decision is a function of the request, the model version, the policy's revision and the generation of the
+    known-heavy list alone, so any two routers agree; only running out of time, a failing model and overload depend on
+    the moment, and those are never cached.
     """
 
     def __init__(
@@ -59,11 +61,13 @@ class Router:
         *,
         model: Model | None = None,
         policy: Policy = NO_POLICY,
+        known_heavy: KnownHeavy = NOTHING_KNOWN,
         cache_entries: int = 0,
         keep_vectors: bool = True,
     ) -> None:
         self.models = LoadedModels(model)
         self.policy = policy
+        self.known_heavy = known_heavy
         self._cache = DecisionCache(cache_entries)
         self._keep_vectors = keep_vectors
 
@@ -72,7 +76,7 @@ class Router:
 
         Raises only `UnknownModelVersionError`; every other failure is a heavy decision that says so.
         """
-        case = Case(request=request, model=self.models.find(pin), policy=self.policy)
+        case = Case(request=request, model=self.models.find(pin), policy=self.policy, known_heavy=self.known_heavy)
         if out_of_time():
             return case.decide(QueryWeight.HEAVY, Reason.DEADLINE)
         key = _cache_key(case) if self._cache.entries else None
@@ -94,6 +98,7 @@ class Router:
             reason=reason,
             model_version=model.version if model else None,
             policy_revision=self.policy.revision,
+            known_heavy_generation=self.known_heavy.generation,
         )
 
 
@@ -147,7 +152,7 @@ def _cache_key(case: Case) -> Hashable:
         submitted.weekday(),
         case.model.version if case.model else None,
         case.policy.revision,
-        case.policy.known_heavy.generation,
+        case.known_heavy.generation,
     )
 
 

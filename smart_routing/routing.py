@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from smart_routing.features.statement import ParseStatus, Statement, StatementKind, read_statement
 from smart_routing.inference import Model
+from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy, SessionTemplate
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import NO_POLICY, Policy
 from smart_routing.querylog.anonymize import template_fingerprint
@@ -55,6 +56,7 @@ class RoutingDecision:
     model_version: str | None = None
     history_snapshot: str | None = None
     policy_revision: str = NO_POLICY.revision
+    known_heavy_generation: str = NOTHING_KNOWN.generation
     template: str | None = None
     vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
@@ -73,6 +75,7 @@ class Case:
     request: Request
     model: Model | None = None
     policy: Policy = NO_POLICY
+    known_heavy: KnownHeavy = NOTHING_KNOWN
 
     @cached_property
     def statement(self) -> Statement:
@@ -96,6 +99,7 @@ class Case:
             reason=reason,
             model_version=self.model.version if self.model else None,
             policy_revision=self.policy.revision,
+            known_heavy_generation=self.known_heavy.generation,
             template=template,
         )
 
@@ -150,8 +154,9 @@ def metadata_statement(case: Case) -> RoutingDecision | None:
 
 
 def known_heavy_template(case: Case) -> RoutingDecision | None:
-    """Templates that failed for size before."""
-    if not case.policy.known_heavy.templates or case.template not in case.policy.known_heavy:
+    """Templates that failed for size before, in this catalog and schema."""
+    known = case.known_heavy
+    if not known.templates or SessionTemplate.of(case.template, case.request) not in known:
         return None
     return case.decide(QueryWeight.HEAVY, Reason.KNOWN_HEAVY_TEMPLATE, template=case.template)
 
@@ -178,6 +183,7 @@ def by_model(case: Case) -> RoutingDecision | None:
         threshold=case.model.threshold,
         model_version=case.model.version,
         policy_revision=case.policy.revision,
+        known_heavy_generation=case.known_heavy.generation,
         template=case.template,
         vector=vector,
     )

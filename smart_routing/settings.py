@@ -1,6 +1,7 @@
 """Settings, one class per component, read from SMART_ROUTING_<COMPONENT>_<NAME>; all are in docs/configuration.md."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -138,7 +139,7 @@ class ServingSettings(Settings):
     honour_client_group: bool = Field(
         False, description="Whether a client's own X-Trino-Routing-Group comes before the decision (trino-gateway)."
     )
-    policy_file: Path | None = Field(None, description="JSON file of mode, overrides and known-heavy templates.")
+    policy_file: Path | None = Field(None, description="JSON file of mode and overrides.")
     policy_poll_seconds: float = Field(1.0, gt=0, description="Seconds between two looks at the policy file.")
     cache_entries: int = Field(4096, ge=0, description="Decisions that are kept; 0: no cache.")
     max_in_flight: int = Field(
@@ -168,6 +169,33 @@ class ServingSettings(Settings):
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
+
+
+class KnownHeavySettings(Settings):
+    """The list of templates that failed for size, which the collector fills and routers follow."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}KNOWN_HEAVY_")
+
+    store: str = Field(
+        "var/known-heavy.jsonl",
+        description="Known-heavy list: a file, where all are on one machine, or redis://host:6379/0.",
+    )
+    ttl_hours: float = Field(168.0, gt=0, le=8760, description="Hours that a template stays after it failed.")
+    max_entries: int = Field(
+        10_000, ge=1, le=100_000, description="Templates in the list; beyond them those that expire first go."
+    )
+    poll_seconds: float = Field(0.5, gt=0, le=3600, description="Seconds between a router's two looks at the list.")
+    small_environments: str = Field(
+        "small", description="Trino environments whose size failures make a template known heavy, behind commas."
+    )
+
+    @property
+    def ttl(self) -> timedelta:
+        return timedelta(hours=self.ttl_hours)
+
+    def is_small(self, environment: str | None) -> bool:
+        """Whether a statement that failed there for its size might not have on the large cluster."""
+        return environment in {name.strip() for name in self.small_environments.split(",")} - {""}
 
 
 class CollectorSettings(Settings):
@@ -202,6 +230,7 @@ ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
     S3Settings,
     ServingSettings,
     MonitoringSettings,
+    KnownHeavySettings,
     CollectorSettings,
 )
 

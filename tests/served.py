@@ -13,14 +13,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.api import create_data_app
 from serving.app import assemble
 from smart_routing.decision_log import LoggedDecision, read_decisions
-from smart_routing.settings import ServingSettings
+from smart_routing.settings import KnownHeavySettings, ServingSettings
 
 
 class Served:
     """Both ports of one worker; within `with`, it runs. `components` are the parts that it is made of."""
 
-    def __init__(self, settings: ServingSettings) -> None:
-        self.components = assemble(settings)
+    def __init__(self, settings: ServingSettings, known_heavy: KnownHeavySettings | None = None) -> None:
+        beside = KnownHeavySettings(store=str(settings.state_dir / "known-heavy.jsonl"), poll_seconds=3600)
+        self.components = assemble(settings, known_heavy or beside)
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
 

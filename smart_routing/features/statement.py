@@ -70,7 +70,7 @@ class Statement:
 def read_statement(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Statement:
     """Read `sql` within `limits`; never raises."""
     inner = _unwrap(sql)
-    if len(inner) > limits.bytes or len(inner.encode("utf-8", "surrogatepass")) > limits.bytes:
+    if _is_too_long(inner, limits):
         text = Text(inner, rough_tokens(inner[: limits.bytes]))
         return _statement(sql, text, ParseStatus.TOO_LONG)
     tokens = tokenize(inner)
@@ -83,6 +83,22 @@ def read_statement(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Statement:
         return _statement(sql, text, ParseStatus.TOO_DEEP)
     tree = _parse(inner, tokens)
     return _statement(sql, text, ParseStatus.REJECTED if tree is None else ParseStatus.PARSED, tree)
+
+
+def template_tokens(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> tuple[str, ...] | None:
+    """The tokens that `read_statement` finds in `sql`, without a parse.
+
+    None for a statement over `limits`, one that the tokenizer refuses, and one without tokens.
+    """
+    inner = _unwrap(sql)
+    tokens = None if _is_too_long(inner, limits) else tokenize(inner)
+    if not tokens or len(tokens) > limits.tokens or _nests_deeper(tokens, limits):
+        return None
+    return normalise(tokens)
+
+
+def _is_too_long(sql: str, limits: ParseLimits) -> bool:
+    return len(sql) > limits.bytes or len(sql.encode("utf-8", "surrogatepass")) > limits.bytes
 
 
 def _statement(sql: str, text: Text, status: ParseStatus, tree: exp.Expr | None = None) -> Statement:

@@ -12,7 +12,6 @@ from smart_routing.rollout import Rollout, RouterMode
 
 NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
 SOON = NOW + timedelta(minutes=5)
-TEMPLATE = "0123456789abcdef"
 
 
 def document(**changes: Any) -> dict[str, Any]:
@@ -22,7 +21,6 @@ def document(**changes: Any) -> dict[str, Any]:
             {"match": {"user": "etl"}, "decision": "heavy"},
             {"match": {"source": "bi"}, "decision": "light", "expires_at": SOON.isoformat(), "note": "ana: load test"},
         ],
-        "known_heavy": [{"template": TEMPLATE, "expires_at": SOON.isoformat()}],
     } | changes
 
 
@@ -35,7 +33,6 @@ def write(path: Path, content: dict[str, Any]) -> None:
 def test_file_is_read_whole() -> None:
     policy = policy_in_force(parse_policy(json.dumps(document()).encode(), source="p"), now=NOW)
     assert [override.decision for override in policy.overrides] == [QueryWeight.HEAVY, QueryWeight.LIGHT]
-    assert TEMPLATE in policy.known_heavy
     assert policy.valid_until == SOON
     assert policy.revision.startswith("3-")
 
@@ -57,9 +54,10 @@ def test_file_is_read_whole() -> None:
             json.dumps(document(overrides=[{"match": {"usr": "a"}, "decision": "heavy"}])), id="unknown-field"
         ),
         pytest.param(json.dumps(document(overrides=[{"match": {"user": "a"}, "decision": "huge"}])), id="no-weight"),
-        pytest.param(json.dumps(document(known_heavy=[{"template": "SELECT"}])), id="no-fingerprint"),
         pytest.param(
-            json.dumps(document(known_heavy=[{"template": TEMPLATE, "expires_at": "2026-10-05T12:00:00"}])),
+            json.dumps(
+                document(overrides=[{"match": {"user": "a"}, "decision": "heavy", "expires_at": "2026-10-05T12:00:00"}])
+            ),
             id="no-time-zone",
         ),
     ],
@@ -67,6 +65,11 @@ def test_file_is_read_whole() -> None:
 def test_anything_else_is_refused_by_name(content: str) -> None:
     with pytest.raises(SettingsError, match="policy file p cannot be used"):
         parse_policy(content.encode(), source="p")
+
+
+def test_file_of_before_is_told_where_known_heavy_templates_are_now() -> None:
+    with pytest.raises(SettingsError, match="SMART_ROUTING_KNOWN_HEAVY_STORE, edited at /v1/known-heavy"):
+        parse_policy(json.dumps(document(known_heavy=[])).encode(), source="p")
 
 
 def test_change_is_seen_and_nothing_else(tmp_path: Path) -> None:
@@ -85,9 +88,8 @@ def test_entries_end_when_they_expire(tmp_path: Path) -> None:
     file = PolicyFile(path)
     before, after = file.poll(now=SOON - timedelta(seconds=1)), file.poll(now=SOON)
     assert (len(before.overrides), len(after.overrides)) == (2, 1)
-    assert TEMPLATE not in after.known_heavy
     assert after.valid_until is None
-    assert (before.revision, before.known_heavy.generation) != (after.revision, after.known_heavy.generation)
+    assert before.revision != after.revision
 
 
 def test_bad_file_is_told_once_and_keeps_the_old_policy(tmp_path: Path) -> None:

@@ -82,11 +82,11 @@ def test_history_tells_who_when_what_and_why(tmp_path: Path) -> None:
 
 def test_fields_that_an_order_does_not_name_survive(tmp_path: Path) -> None:
     path = tmp_path / "policy.json"
-    known = [{"template": "0123456789abcdef", "note": "ana"}]
-    path.write_text(json.dumps({"revision": 7, "control_share": 0.05, "known_heavy": known}))
+    overrides = [{"match": {"user": "bo"}, "decision": "heavy", "note": "ana"}]
+    path.write_text(json.dumps({"revision": 7, "control_share": 0.05, "overrides": overrides}))
     found = change_file(path, PolicyChange(mode=RouterMode.OFF))
     assert parse_policy(path.read_bytes(), source="p") == found
-    assert (found.revision, found.control_share, found.known_heavy[0].note) == (8, 0.05, "ana")
+    assert (found.revision, found.control_share, found.overrides[0].note) == (8, 0.05, "ana")
 
 
 @pytest.mark.parametrize("content", ["{", '{"revision": 1, "mode": "halt"}'], ids=["broken", "unknown-mode"])

@@ -9,7 +9,7 @@ import pytest
 
 from smart_routing.errors import UnknownModelVersionError
 from smart_routing.inference import Model
-from smart_routing.known_heavy import KnownHeavy
+from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy, SessionTemplate
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import Match, Override, Policy
 from smart_routing.request import Request
@@ -46,12 +46,9 @@ def requests() -> list[Request]:
 
 def test_replies_are_identical_with_cache_and_without(make: Callable[..., Model]) -> None:
     model = make("1")
-    policy = Policy(
-        revision="1-a",
-        overrides=(Override(match=Match(user="etl"), decision=QueryWeight.HEAVY),),
-        known_heavy=KnownHeavy.of(()),
-    )
-    plain, cached = (Router(model=model, policy=policy, cache_entries=entries) for entries in (0, 7))
+    policy = Policy(revision="1-a", overrides=(Override(match=Match(user="etl"), decision=QueryWeight.HEAVY),))
+    known = KnownHeavy.of([SessionTemplate(Case(request=REQUEST).template, "c", "x")])
+    plain, cached = (Router(model=model, policy=policy, known_heavy=known, cache_entries=entries) for entries in (0, 7))
     for request in requests() * 3:
         expected, found = plain.decide(request), cached.decide(request)
         assert found == expected
@@ -92,18 +89,21 @@ def test_cache_serves_a_repeated_request(make: Callable[..., Model]) -> None:
     assert router.decide(replace(REQUEST, query_id="other")) is router.decide(REQUEST)
 
 
-def test_another_model_or_policy_is_seen_through_the_cache(make: Callable[..., Model]) -> None:
+def test_another_model_policy_or_known_heavy_list_is_seen_through_the_cache(make: Callable[..., Model]) -> None:
     one_join = replace(REQUEST, sql="select * from a join b on a.x = b.x")
     router = Router(model=make("1"), cache_entries=10)
     assert router.decide(one_join).weight == QueryWeight.LIGHT
     router.models = LoadedModels(make("2", per_join=0.75))
     assert router.decide(one_join).weight == QueryWeight.HEAVY
     order = Override(match=Match(user="ana"), decision=QueryWeight.LIGHT)
-    router.policy = Policy(revision="2-b", overrides=(order,), known_heavy=KnownHeavy.of(()))
+    router.policy = Policy(revision="2-b", overrides=(order,))
     assert router.decide(one_join).reason == Reason.OVERRIDE
-    known = KnownHeavy.of([Case(request=one_join).template])
-    router.policy = Policy(revision="2-b", overrides=(), known_heavy=known)
+    router.policy = Policy(revision="3-c", overrides=())
+    router.known_heavy = KnownHeavy.of([SessionTemplate(Case(request=one_join).template)])
     assert router.decide(one_join).reason == Reason.KNOWN_HEAVY_TEMPLATE
+    assert router.decide(one_join).known_heavy_generation == router.known_heavy.generation
+    router.known_heavy = NOTHING_KNOWN
+    assert router.decide(one_join).reason == Reason.MODEL
 
 
 def test_cache_drops_the_least_recently_used() -> None:

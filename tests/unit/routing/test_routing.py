@@ -6,7 +6,7 @@ import pytest
 
 from smart_routing.features.statement import StatementKind
 from smart_routing.inference import Model
-from smart_routing.known_heavy import KnownHeavy
+from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy, SessionTemplate
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import NO_POLICY, Match, Override, Policy
 from smart_routing.request import Request
@@ -27,9 +27,13 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return JoinModel().load(tmp_path_factory.mktemp("bundle") / "v1", version="1")
 
 
-def policy(*overrides: Override, known: str | None = None) -> Policy:
-    templates = [Case(request=replace(REQUEST, sql=known)).template] if known else []
-    return Policy(revision="1-abcdef", overrides=overrides, known_heavy=KnownHeavy.of(templates))
+def policy(*overrides: Override) -> Policy:
+    return Policy(revision="1-abcdef", overrides=overrides)
+
+
+def known(sql: str, *, catalog: str | None = None, schema: str | None = None) -> KnownHeavy:
+    request = replace(REQUEST, sql=sql, catalog=catalog, schema=schema)
+    return KnownHeavy.of([SessionTemplate.of(Case(request=request).template, request)])
 
 
 @pytest.mark.parametrize(
@@ -113,23 +117,6 @@ def test_statement_decides_without_policy(model: Model, sql: str, weight: QueryW
             Reason.TRANSACTION,
             id="transaction-before-metadata",
         ),
-        pytest.param(
-            replace(REQUEST, sql="select * from t where a = 7"),
-            policy(known="select * from t where a = 1"),
-            HEAVY,
-            Reason.KNOWN_HEAVY_TEMPLATE,
-            id="known-heavy-template",
-        ),
-        pytest.param(
-            replace(REQUEST, sql="SHOW TABLES"),
-            policy(known="SHOW TABLES"),
-            LIGHT,
-            Reason.METADATA_STATEMENT,
-            id="metadata-before-known-heavy",
-        ),
-        pytest.param(
-            replace(REQUEST, sql="select 2 from t"), policy(known="select 1"), LIGHT, Reason.MODEL, id="other-template"
-        ),
     ],
 )
 def test_first_match_of_the_chain_decides(
@@ -137,6 +124,61 @@ def test_first_match_of_the_chain_decides(
 ) -> None:
     decision = Router(model=model, policy=policy_).decide(request_)
     assert (decision.weight, decision.reason) == (weight, reason)
+
+
+@pytest.mark.parametrize(
+    ("request_", "known_heavy", "weight", "reason"),
+    [
+        pytest.param(
+            replace(REQUEST, sql="select * from t where a = 7"),
+            known("select * from t where a = 1"),
+            HEAVY,
+            Reason.KNOWN_HEAVY_TEMPLATE,
+            id="other-literals",
+        ),
+        pytest.param(
+            replace(REQUEST, sql="EXPLAIN ANALYZE select 7", catalog="c", schema="s"),
+            known("select 1", catalog="c", schema="s"),
+            HEAVY,
+            Reason.KNOWN_HEAVY_TEMPLATE,
+            id="explain-analyze",
+        ),
+        pytest.param(
+            replace(REQUEST, catalog="", schema=""), known("select 1"), HEAVY, Reason.KNOWN_HEAVY_TEMPLATE, id="blanks"
+        ),
+        pytest.param(
+            replace(REQUEST, catalog="c", schema="other"),
+            known("select 1", catalog="c", schema="s"),
+            LIGHT,
+            Reason.MODEL,
+            id="other-schema",
+        ),
+        pytest.param(
+            replace(REQUEST, catalog="other", schema="s"),
+            known("select 1", catalog="c", schema="s"),
+            LIGHT,
+            Reason.MODEL,
+            id="other-catalog",
+        ),
+        pytest.param(
+            replace(REQUEST, sql="SHOW TABLES"),
+            known("SHOW TABLES"),
+            LIGHT,
+            Reason.METADATA_STATEMENT,
+            id="metadata-before-known-heavy",
+        ),
+        pytest.param(
+            replace(REQUEST, sql="select 2 from t"), known("select 1"), LIGHT, Reason.MODEL, id="other-template"
+        ),
+        pytest.param(REQUEST, NOTHING_KNOWN, LIGHT, Reason.MODEL, id="nothing-known"),
+    ],
+)
+def test_known_heavy_template_is_heavy(
+    model: Model, request_: Request, known_heavy: KnownHeavy, weight: QueryWeight, reason: Reason
+) -> None:
+    decision = Router(model=model, known_heavy=known_heavy).decide(request_)
+    assert (decision.weight, decision.reason) == (weight, reason)
+    assert decision.known_heavy_generation == known_heavy.generation
 
 
 def test_chain_has_the_order_of_the_contract() -> None:
