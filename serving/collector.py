@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
@@ -17,13 +18,16 @@ from serving.events.endpoint import Collector, CollectorState, create_collector_
 from serving.events.metrics import EventMetrics
 from serving.events.rejects import RejectFile
 from serving.events.sink import EventSink, RecentIds
+from serving.events.size_failures import ListRules, SizeFailures
 from serving.events.spill import Spill, open_spill
+from serving.known_heavy.opening import open_known_heavy
 from smart_routing.errors import SettingsError
+from smart_routing.known_heavy.store import KnownHeavyStore
 from smart_routing.logs import configure_logging
 from smart_routing.querylog.s3 import SCHEME as S3_SCHEME
 from smart_routing.querylog.s3 import connect
 from smart_routing.querylog.store import QueryLogStore, open_store
-from smart_routing.settings import CollectorSettings, QueryLogSettings, S3Settings
+from smart_routing.settings import CollectorSettings, KnownHeavySettings, QueryLogSettings, S3Settings
 
 SYNC_SECONDS: Final = 0.1
 
@@ -34,6 +38,8 @@ class Components:
 
     settings: CollectorSettings
     store: QueryLogStore
+    known_heavy: KnownHeavyStore
+    rules: ListRules
 
     @asynccontextmanager
     async def lifespan(self, _: FastAPI) -> AsyncIterator[CollectorState]:
@@ -42,12 +48,21 @@ class Components:
         async with AsyncExitStack() as stack:
             spill = stack.enter_context(open_spill(settings.spill_dir, max_bytes=settings.spill_bytes))
             metrics.spill_bytes.set_function(lambda: spill.size)
+            failures = SizeFailures(
+                self.known_heavy, rules=self.rules, metrics=metrics, clock=lambda: datetime.now(UTC)
+            )
+            await asyncio.to_thread(failures.offer_left, spill)  # before the drain takes it away
             drain = Drain(spill, self.store, rejects=rejects, metrics=metrics, batch_seconds=settings.batch_seconds)
             stack.push_async_callback(asyncio.to_thread, drain.flush)
-            for background in (Background("event-sync", partial(_sync, spill)), Background("event-drain", drain.step)):
+            stack.push_async_callback(asyncio.to_thread, failures.step)
+            for background in (
+                Background("event-sync", partial(_sync, spill)),
+                Background("event-drain", drain.step),
+                Background("size-failures", failures.step),
+            ):
                 background.start()
                 stack.push_async_callback(asyncio.to_thread, background.stop)
-            sink = EventSink(spill, rejects=rejects, metrics=metrics, recent=RecentIds())
+            sink = EventSink(spill, rejects=rejects, metrics=metrics, recent=RecentIds(), size_failures=failures)
             yield {"collector": Collector(sink, settings.token_file, settings.max_body_bytes)}
 
 
@@ -61,7 +76,14 @@ def create_app(settings: CollectorSettings | None = None) -> FastAPI:
         settings = CollectorSettings.load()
     if settings.token_file is not None:
         read_token(settings.token_file)
-    return create_collector_app(Components(settings, query_log_store(QueryLogSettings.load().store)).lifespan)
+    known_heavy = KnownHeavySettings.load()
+    components = Components(
+        settings,
+        store=query_log_store(QueryLogSettings.load().store),
+        known_heavy=open_known_heavy(known_heavy),
+        rules=ListRules(is_small=known_heavy.is_small, ttl=known_heavy.ttl, max_waiting=known_heavy.max_entries),
+    )
+    return create_collector_app(components.lifespan)
 
 
 def query_log_store(url: str) -> QueryLogStore:

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from smart_routing.querylog.events import Rejected, read_event
+from smart_routing.querylog.records import QueryRecord
 
 _Parts = dict[str, Raw]
 
@@ -33,9 +34,9 @@ _DECODER: Final = msgspec.json.Decoder(_Parts)
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A completed query: its event on one line, the blobs cut out; `read_event` can read it."""
+    """A completed query, and its event on one line, the blobs cut out; `read_event` makes `record` of it."""
 
-    query_id: str
+    record: QueryRecord
     line: bytes
 
 
@@ -54,7 +55,7 @@ def examine(body: bytes) -> Completed | Created | Rejected:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Rejected(f"{error}; expected a QueryCompletedEvent")
     event = read_event(line)
-    return event if isinstance(event, Rejected) else Completed(event.query_id, line)
+    return event if isinstance(event, Rejected) else Completed(event, line)
 
 
 def _unwrapped(parts: _Parts) -> _Parts:

@@ -27,6 +27,17 @@ class EventOutcome(StrEnum):
     """Known already, here or in the store."""
 
 
+class TemplateOutcome(StrEnum):
+    """What became of the template of a statement that failed for its size."""
+
+    ADDED = "added"
+    """In the known-heavy list, or renewed there."""
+    LEFT_OUT = "left_out"
+    """Of a statement over the parse caps, or without tokens."""
+    DROPPED = "dropped"
+    """The oldest of too many that wait for the list."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventMetrics:
     """What the collector counts; `registry` holds exactly these."""
@@ -35,6 +46,8 @@ class EventMetrics:
     events: Counter
     spill_bytes: Gauge
     store_failures: Counter
+    templates: Counter
+    known_heavy_failures: Counter
 
     @classmethod
     def create(cls) -> Self:
@@ -43,6 +56,14 @@ class EventMetrics:
         events = Counter("smart_routing_query_events_total", "Query events.", ["outcome"], registry=registry)
         for outcome in EventOutcome:
             events.labels(outcome)
+        templates = Counter(
+            "smart_routing_known_heavy_templates_total",
+            "Templates of statements that failed for their size.",
+            ["outcome"],
+            registry=registry,
+        )
+        for result in TemplateOutcome:
+            templates.labels(result)
         return cls(
             registry=registry,
             events=events,
@@ -56,7 +77,16 @@ class EventMetrics:
                 "Batches of events that the store did not take.",
                 registry=registry,
             ),
+            templates=templates,
+            known_heavy_failures=Counter(
+                "smart_routing_known_heavy_write_failures_total",
+                "Changes that the known-heavy list did not take.",
+                registry=registry,
+            ),
         )
 
     def count(self, outcome: EventOutcome, number: int = 1) -> None:
         self.events.labels(outcome).inc(number)
+
+    def count_templates(self, outcome: TemplateOutcome, number: int = 1) -> None:
+        self.templates.labels(outcome).inc(number)

@@ -5,6 +5,7 @@ from typing import Final
 from serving.events.intake import Completed, Created, examine
 from serving.events.metrics import EventMetrics, EventOutcome
 from serving.events.rejects import RejectFile
+from serving.events.size_failures import SizeFailures
 from serving.events.spill import Spill
 
 RECENT_IDS: Final = 100_000
@@ -29,11 +30,20 @@ class RecentIds:
 class EventSink:
     """Takes bodies, for one thread."""
 
-    def __init__(self, spill: Spill, *, rejects: RejectFile, metrics: EventMetrics, recent: RecentIds) -> None:
+    def __init__(
+        self,
+        spill: Spill,
+        *,
+        rejects: RejectFile,
+        metrics: EventMetrics,
+        recent: RecentIds,
+        size_failures: SizeFailures,
+    ) -> None:
         self.spill = spill
         self.metrics = metrics
         self._rejects = rejects
         self._recent = recent
+        self._size_failures = size_failures
 
     def take(self, body: bytes) -> EventOutcome:
         """Keeps what is to be kept; once it returns, the body may be acknowledged. Raises `SpillError`."""
@@ -48,8 +58,9 @@ class EventSink:
         if not isinstance(event, Completed):
             self._rejects.add(body, origin="query-events", reason=event.reason)
             return EventOutcome.REJECTED
-        if event.query_id in self._recent:
+        if event.record.query_id in self._recent:
             return EventOutcome.DUPLICATE
         self.spill.append(event.line)
-        self._recent.add(event.query_id)
+        self._recent.add(event.record.query_id)
+        self._size_failures.offer(event.record)
         return EventOutcome.ACCEPTED

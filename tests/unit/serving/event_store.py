@@ -1,11 +1,15 @@
-"""A query log store in memory that can be down."""
+"""A query log store in memory that can be down, and rules of what enters the known-heavy list."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from typing import Final
 
+from serving.events.size_failures import ListRules
 from smart_routing.errors import QueryLogError
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.store import AppendResult
+
+RULES: Final = ListRules(is_small=lambda environment: environment == "small", ttl=timedelta(hours=1), max_waiting=3)
 
 
 class MemoryStore:

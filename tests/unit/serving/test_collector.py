@@ -13,7 +13,8 @@ from smart_routing.errors import SettingsError
 from smart_routing.settings import CollectorSettings
 from tests.collected import Collected
 from tests.unit.querylog.samples import MISSING, event
-from tests.unit.serving.event_store import MemoryStore
+from tests.unit.serving.event_store import RULES, MemoryStore
+from tests.unit.serving.known_heavy_store import MemoryKnownHeavy
 
 CREATED = {"statistics": MISSING, "endTime": MISSING}
 BEARER = {"Authorization": "Bearer s3same"}
@@ -42,9 +43,13 @@ def collect(settings: Callable[..., CollectorSettings], store: MemoryStore) -> I
     with ExitStack() as stack:
 
         def start(*, host: str = "127.0.0.1", **changes: Any) -> Collected:
-            return stack.enter_context(Collected(Components(settings(**changes), store), host=host))
+            return stack.enter_context(Collected(components(settings(**changes), store), host=host))
 
         yield start
+
+
+def components(settings: CollectorSettings, store: MemoryStore) -> Components:
+    return Components(settings, store, known_heavy=MemoryKnownHeavy(), rules=RULES)
 
 
 def outcome(client: Collected, body: bytes) -> object:
@@ -63,7 +68,7 @@ def test_accepted_event_is_on_disk_and_at_the_end_in_the_store(
     settings: Callable[..., CollectorSettings], store: MemoryStore, tmp_path: Path
 ) -> None:
     store.go_down()
-    with Collected(Components(settings(), store)) as client:
+    with Collected(components(settings(), store)) as client:
         assert outcome(client, event({"metadata.plan": "a plan"})) == "accepted"
         (segment,) = (tmp_path / "spill").glob("segment-*")
         assert segment.read_bytes().count(b"\n") == 1

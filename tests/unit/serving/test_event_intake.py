@@ -29,7 +29,7 @@ def test_blobs_are_cut_and_the_rest_stays() -> None:
     body = event(FULL)
     kept = completed(body)
     assert b"quoted" not in kept.line
-    assert kept.query_id == "20261005_011107_00006_2pxgy"
+    assert kept.record.query_id == "20261005_011107_00006_2pxgy"
     assert read_event(kept.line) == read_event(body)
     document, original = json.loads(kept.line), json.loads(body)
     for part, blobs in BLOBS.items():
@@ -87,4 +87,4 @@ def test_unusable_body_is_rejected_with_its_reason(body: bytes, reason: str) -> 
 
 
 def test_null_parts_are_no_error() -> None:
-    assert completed(event({"failureInfo": None})).query_id
+    assert completed(event({"failureInfo": None})).record.query_id
