@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx
 import pytest
+from redis import Redis
 
 from infra.local import servers
 from infra.local.processes import MissingProgramError, require, scrub, server_environment
@@ -40,6 +41,7 @@ CHROMIUM_ARGUMENTS: Final = (
     "--disable-sync",
 )
 WITHOUT_DATA: Final = pytest.StashKey[list[pytest.Item]]()
+FIGURES: Final = pytest.StashKey[list[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,6 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C does: fixtures end what they started
     home = tempfile.TemporaryDirectory(prefix="smart-routing-home-", ignore_cleanup_errors=True)
     config.add_cleanup(home.cleanup)
+    config.stash[FIGURES] = []
     scrub(os.environ)
     os.environ |= {
         "PREFECT_HOME": home.name,
@@ -75,7 +78,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Names the tests that were set aside for want of data."""
+    """Names the tests that were set aside for want of data, and the figures that tests measured."""
+    for line in config.stash[FIGURES]:
+        terminalreporter.write_line(f"FIGURE {line}")
     without = config.stash.get(WITHOUT_DATA, [])
     for item in without:
         terminalreporter.write_line(f"NOT RUN {item.nodeid}: {TEST_DATA} is unset (the folder with the test data)")
@@ -142,6 +147,14 @@ def redis_server(new_server_folder: Callable[[str], Path]) -> Iterator[str]:
     """The URL of a Redis server, shared by the session: use keys of the test's own, or flush."""
     with servers.redis_server(new_server_folder("redis")) as url:
         yield url
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The URL of an empty Redis."""
+    with Redis.from_url(redis_server) as client:
+        client.flushall()
+    return redis_server
 
 
 @pytest.fixture(scope="session")
@@ -257,3 +270,10 @@ def chromium(tmp_path: Path) -> Iterator["Browser"]:
         )
         stack.callback(browser.close)
         yield browser
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Notes a measured figure, which the end of the run prints."""
+    figures: list[str] = request.config.stash[FIGURES]
+    return figures.append

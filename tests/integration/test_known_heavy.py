@@ -157,10 +157,12 @@ def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield running
 
 
-def test_template_that_failed_for_its_size_is_heavy_on_both_workers_within_2_seconds(site: Site) -> None:
+def test_template_that_failed_for_its_size_is_heavy_on_both_workers_within_2_seconds(
+    site: Site, figure: Callable[[str], None]
+) -> None:
     assert site.reasons("select a from failed where b = 1") == MODEL
     took = site.wait_for_change(lambda: site.fail("select a from failed where b = 2"))
-    print(f"from the event to both workers: {took:.2f} s")  # noqa: T201  # the figure is the point
+    figure(f"known heavy: {took:.2f} s from the event to both workers")
     assert site.reasons("select a from failed where b = 3") == KNOWN
     assert site.reasons("select a, c from failed where b = 3") == MODEL
 
@@ -201,8 +203,7 @@ def test_template_leaves_when_its_time_is_over(site: Site) -> None:
 
 
 @pytest.mark.service
-def test_redis_that_is_away_changes_nothing_but_freshness(tmp_path: Path) -> None:
-    (tmp_path / "redis").mkdir()
+def test_redis_that_is_away_changes_nothing_but_freshness(tmp_path: Path, figure: Callable[[str], None]) -> None:
     port = free_port()
     with ExitStack() as redis, ExitStack() as stack:
         store = redis.enter_context(redis_server(tmp_path / "redis", port))
@@ -218,7 +219,7 @@ def test_redis_that_is_away_changes_nothing_but_freshness(tmp_path: Path) -> Non
         took = site.wait_for_change(
             lambda: redis.enter_context(redis_server(tmp_path / "redis", port)), seconds=PATIENCE
         )
-        print(f"from the start of Redis to both workers: {took:.2f} s")  # noqa: T201  # the figure is the point
+        figure(f"known heavy: {took:.2f} s from the start of Redis to both workers")
         assert site.reasons("select a from meanwhile") == site.reasons("select a from before") == KNOWN
 
 
@@ -229,7 +230,6 @@ def test_router_starts_without_redis(tmp_path: Path) -> None:
 
 @pytest.mark.service
 def test_collector_killed_before_the_list_had_the_template_hands_it_over_when_it_starts_again(tmp_path: Path) -> None:
-    (tmp_path / "redis").mkdir()
     port = free_port()
     store = f"redis://{LOOPBACK}:{port}/0"
     with running_collector(tmp_path, store) as collector:

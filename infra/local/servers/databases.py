@@ -65,8 +65,9 @@ def redis(folder: Path, port: int) -> Server:
     )
 
 
-def redis_server(folder: Path) -> AbstractContextManager[str]:
-    return listening(redis(folder, free_port()))
+def redis_server(folder: Path, port: int | None = None) -> AbstractContextManager[str]:
+    """On a free port, unless it is to come back where it was."""
+    return listening(redis(folder, port or free_port()))
 
 
 def mariadb(folder: Path, port: int) -> Server:
