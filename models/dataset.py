@@ -120,7 +120,7 @@ def _example(attempts: Sequence[QueryRecord], rule: LabelRule, limits: ParseLimi
     weight = rule.weight(
         cpu_seconds=last.cpu_seconds,
         peak_memory_bytes=last.peak_memory_bytes,
-        failed=last.failed,
+        succeeded=not last.failed and not last.running,
         error_code=last.error_code,
     )
     if weight is None:

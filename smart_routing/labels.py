@@ -1,4 +1,4 @@
-"""What counts as heavy: the two weights and the rule that reads a weight off a finished statement."""
+"""What counts as heavy: the two weights and the rule that reads a weight off a statement that ran."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -47,12 +47,12 @@ class LabelRule:
                 raise SettingsError(f"--{name.replace('_', '-')} is {value}: expected a finite number above 0")
 
     def weight(
-        self, *, cpu_seconds: float, peak_memory_bytes: int, failed: bool, error_code: str | None
+        self, *, cpu_seconds: float, peak_memory_bytes: int, succeeded: bool, error_code: str | None
     ) -> QueryWeight | None:
-        """The label of a finished statement; None where a failure says nothing about its size."""
+        """The label of a statement; None where it failed, or still runs, and that says nothing about its size."""
         if cpu_seconds >= self.cpu_seconds or peak_memory_bytes > self.memory_bytes or error_code in SIZE_ERROR_CODES:
             return QueryWeight.HEAVY
-        return None if failed else QueryWeight.LIGHT
+        return QueryWeight.LIGHT if succeeded else None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from smart_routing.errors import QueryLogError
 from smart_routing.querylog.parts import Parts
-from smart_routing.querylog.records import QueryRecord, TableInput
+from smart_routing.querylog.records import RUNNING, QueryRecord, TableInput
 from smart_routing.querylog.store import AppendResult, utc
 
 ROWS_PER_PART: Final = 20_000
@@ -44,9 +45,12 @@ _SCHEMA: Final = pa.schema(
         pa.field("trace_token", pa.string()),
         pa.field("session_properties", pa.large_string(), nullable=False),
         pa.field("inputs", pa.large_string(), nullable=False),
+        pa.field("approximate_times", pa.bool_(), nullable=False),
     ]
 )
 _ORDER: Final = [("create_time", "ascending"), ("query_id", "ascending")]
+_ADDED_LATER: Final = {"approximate_times": False}
+"""Columns that older parts do not have, and what they mean there."""
 _AS_JSON: Final = {"session_properties": dict[str, str], "inputs": tuple[TableInput, ...]}
 
 
@@ -60,7 +64,8 @@ class ParquetStore:
     """A `QueryLogStore` of part files.
 
     An id counts as stored if a part of its own UTC day has it. Appends that run at the same time may both write an
-    event; reading drops the second. Memory: the ids of the days an append touches, and one day while reading.
+    event; reading drops the second, and what a part tells of a running statement when another tells its end. Memory:
+    the ids of the days an append touches, and one day while reading.
     """
 
     def __init__(self, parts: Parts, *, rows_per_part: int = ROWS_PER_PART) -> None:
@@ -69,16 +74,18 @@ class ParquetStore:
 
     def append(self, records: Iterable[QueryRecord]) -> AppendResult:
         stored = _StoredIds(self._parts)
-        seen = added = 0
+        seen = 0
+        added: set[str] = set()
         with self._parts.staging() as folder:
             staged: list[_StagedPart] = []
             for chunk in _chunks(records, self._rows_per_part):
                 fresh = [record for record in chunk if stored.add(record)]
                 staged.extend(_staged(fresh, folder))
-                seen, added = seen + len(chunk), added + len(fresh)
+                seen += len(chunk)
+                added.update(record.query_id for record in fresh)
             for part in staged:
                 self._parts.publish(part.path, part.name)
-        return AppendResult(added=added, duplicates=seen - added)
+        return AppendResult(added=len(added), duplicates=seen - len(added))
 
     def read(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[QueryRecord]:
         start = datetime.min.replace(tzinfo=UTC) if since is None else utc(since)
@@ -92,29 +99,34 @@ class ParquetStore:
         for day, names in sorted(_by_day(self._parts.names()).items()):
             if start.date() <= day <= end.date():
                 table = pa.concat_tables(_table(self._parts, name, _SCHEMA.names) for name in names)
-                yield from (one for one in _distinct(table.sort_by(_ORDER)) if start <= one.create_time < end)
+                ordered = _settled(table).sort_by(_ORDER)
+                yield from (one for one in _distinct(ordered) if start <= one.create_time < end)
 
 
 class _StoredIds:
-    """Query ids by day, each day's read from its parts when it is first met."""
+    """Query ids by day, each with whether it is only known to run; a day is read from its parts when first met."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._names = _by_day(parts.names())
-        self._ids: dict[date, set[str]] = {}
+        self._running: dict[date, dict[str, bool]] = {}
 
     def add(self, record: QueryRecord) -> bool:
-        """Whether the record is new; from then on it is not."""
+        """Whether the record tells something new; from then on it does not."""
         day = _day(record)
-        if day not in self._ids:
-            self._ids[day] = self._stored(day)
-        is_new = record.query_id not in self._ids[day]
-        self._ids[day].add(record.query_id)
+        if day not in self._running:
+            self._running[day] = self._stored(day)
+        running = self._running[day]
+        is_new = record.query_id not in running or (running[record.query_id] and not record.running)
+        running[record.query_id] = running.get(record.query_id, True) and record.running
         return is_new
 
-    def _stored(self, day: date) -> set[str]:
-        tables = (_table(self._parts, name, ["query_id"]) for name in self._names.get(day, ()))
-        return {query_id for table in tables for query_id in table["query_id"].to_pylist()}
+    def _stored(self, day: date) -> dict[str, bool]:
+        names = self._names.get(day, ())
+        if not names:
+            return {}
+        table = _settled(pa.concat_tables(_table(self._parts, name, ["query_id", "state"]) for name in names))
+        return dict(zip(table["query_id"].to_pylist(), pc.equal(table["state"], RUNNING).to_pylist(), strict=True))
 
 
 def _day(record: QueryRecord) -> date:
@@ -175,9 +187,24 @@ def _parquet(rows: list[QueryRecord]) -> bytes:
 def _table(parts: Parts, name: str, columns: list[str]) -> Any:
     content = parts.content(name)
     try:
-        return pq.ParquetFile(pa.BufferReader(content)).read(columns=columns).select(columns)
+        table = pq.ParquetFile(pa.BufferReader(content)).read(columns=columns)
+        return _completed(table, columns).select(columns)
     except (pa.ArrowException, OSError, KeyError) as error:
         raise QueryLogError(f"query log part {name}: {error}; expected Parquet with {', '.join(columns)}") from error
+
+
+def _completed(table: Any, columns: list[str]) -> Any:
+    for name in [name for name in columns if name in _ADDED_LATER and name not in table.column_names]:
+        values = pa.array([_ADDED_LATER[name]] * table.num_rows, _SCHEMA.field(name).type)
+        table = table.append_column(_SCHEMA.field(name), values)
+    return table
+
+
+def _settled(table: Any) -> Any:
+    """A day without the running records of statements whose end it has too."""
+    running = pc.equal(table["state"], RUNNING)
+    ended = table.filter(pc.invert(running))["query_id"]
+    return table.filter(pc.invert(pc.and_(running, pc.is_in(table["query_id"], value_set=ended))))
 
 
 def _distinct(table: Any) -> Iterator[QueryRecord]:

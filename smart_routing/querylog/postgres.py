@@ -28,15 +28,21 @@ create table if not exists query_log (
     create_time timestamptz not null,
     record json not null  -- not jsonb, which refuses the character U+0000
 );
-create index if not exists query_log_create_time on query_log (create_time, query_id)
+create index if not exists query_log_create_time on query_log (create_time, query_id);
+alter table query_log add column if not exists running boolean not null default false
+"""
+_IS_PREPARED: Final = """
+select count(*) > 0 from pg_attribute where attrelid = to_regclass('query_log') and attname = 'running'
 """
 _STAGE: Final = "create temporary table incoming (like query_log) on commit drop"
-_FILL: Final = "insert into incoming (query_id, create_time, record) values %s"
+_FILL: Final = "insert into incoming (query_id, create_time, record, running) values %s"
 # Ids are inserted in one order by everyone, so appends that overlap wait for each other and never deadlock.
 _PUBLISH: Final = """
-insert into query_log (query_id, create_time, record)
-select distinct on (query_id) query_id, create_time, record from incoming order by query_id, create_time
-on conflict (query_id) do nothing
+insert into query_log as stored (query_id, create_time, record, running)
+select distinct on (query_id) query_id, create_time, record, running from incoming
+order by query_id, running, create_time
+on conflict (query_id) do update set create_time = excluded.create_time, record = excluded.record, running = false
+where stored.running and not excluded.running
 """
 _READ: Final = """
 select record::text from query_log
@@ -55,8 +61,7 @@ class PostgresStore:
 
     def append(self, records: Iterable[QueryRecord]) -> AppendResult:
         with self._connection() as connection, connection.cursor() as cursor:
-            if not _exists(connection):
-                _create(connection)
+            _prepare(connection)
             cursor.execute(_STAGE)
             execute_values(cursor, _FILL, map(_row, records), page_size=_ROWS_PER_PAGE)
             cursor.execute("select count(*) from incoming")
@@ -103,12 +108,22 @@ def _exists(connection: "extensions.connection") -> bool:
         return bool((cursor.fetchone() or (False,))[0])
 
 
-def _create(connection: "extensions.connection") -> None:
+def _prepare(connection: "extensions.connection") -> None:
+    """Makes the table, or adds what a table of an earlier release lacks."""
+    if _is_prepared(connection):
+        return
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(%s)", (_CREATION_LOCK,))
-        cursor.execute(_CREATE)
+        if not _is_prepared(connection):  # else ALTER TABLE would wait for appends that wait for it
+            cursor.execute(_CREATE)
     connection.commit()
 
 
-def _row(record: QueryRecord) -> tuple[str, datetime, str]:
-    return record.query_id, record.create_time, msgspec.json.encode(record).decode()
+def _is_prepared(connection: "extensions.connection") -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_PREPARED)
+        return bool((cursor.fetchone() or (False,))[0])
+
+
+def _row(record: QueryRecord) -> tuple[str, datetime, str, bool]:
+    return record.query_id, record.create_time, msgspec.json.encode(record).decode(), record.running

@@ -1,4 +1,4 @@
-"""`QueryRecord`: one finished statement of the query log, as Trino reported it."""
+"""`QueryRecord`: one statement of the query log, as Trino reported it."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +8,7 @@ from smart_routing.request import Request
 
 FAILED: Final = "FAILED"
 FINISHED: Final = "FINISHED"
+RUNNING: Final = "RUNNING"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,8 @@ class QueryRecord:
     """What the log keeps of a QueryCompletedEvent. Times are timezone-aware UTC, numbers finite and not negative.
 
     `cluster` is the environment that ran it; `peak_memory_bytes` is Trino's peakUserMemoryBytes. `inputs` is known
-    only after execution: it never reaches `request()`.
+    only after execution: it never reaches `request()`. Of a running statement the numbers are those so far, and
+    `end_time` is when it was looked at. `approximate_times`: `create_time` is that of the query id, in whole seconds.
     """
 
     query_id: str
@@ -49,6 +51,7 @@ class QueryRecord:
     trace_token: str | None = None
     session_properties: dict[str, str] = field(default_factory=dict)
     inputs: tuple[TableInput, ...] = ()
+    approximate_times: bool = False
 
     def __post_init__(self) -> None:
         for name in ("create_time", "end_time"):
@@ -58,6 +61,10 @@ class QueryRecord:
     @property
     def failed(self) -> bool:
         return self.state == FAILED or self.error_code is not None
+
+    @property
+    def running(self) -> bool:
+        return self.state == RUNNING
 
     def request(self) -> Request:
         """What a router could know of it before it ran.

@@ -16,17 +16,23 @@ POSTGRES_SCHEMES: Final = ("postgresql://", "postgres://")
 
 @dataclass(frozen=True, slots=True)
 class AppendResult:
-    """How many records were new, and how many the store (or the same append) had already."""
+    """How many records were new, or put an end to a running one, and how many the store had already.
+
+    Of several records of an id in one append only one is new.
+    """
 
     added: int
     duplicates: int
 
 
 class QueryLogStore(Protocol):
-    """Append-only; a record is known by its query id. Failures of the storage raise `QueryLogError`."""
+    """Append-only; a record is known by its query id. Failures of the storage raise `QueryLogError`.
+
+    A record of a running statement stands in for the finished one and gives way to it, whichever comes first.
+    """
 
     def append(self, records: Iterable[QueryRecord]) -> AppendResult:
-        """Adds the records whose query id is not stored yet. All or none: if `records` raises, nothing is stored."""
+        """Adds what is not stored yet. All or none: if `records` raises, nothing is stored."""
         ...
 
     def read(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[QueryRecord]:

@@ -5,20 +5,23 @@ from smart_routing.labels import LabelRule, QueryWeight
 
 
 @pytest.mark.parametrize(
-    ("cpu", "memory", "failed", "code", "weight"),
+    ("cpu", "memory", "succeeded", "code", "weight"),
     [
-        (299.9, 10 * 2**30, False, None, QueryWeight.LIGHT),
-        (300.0, 0, False, None, QueryWeight.HEAVY),
-        (0.0, 10 * 2**30 + 1, False, None, QueryWeight.HEAVY),
-        (0.0, 0, True, "EXCEEDED_SCAN_LIMIT", QueryWeight.HEAVY),
-        (0.0, 0, True, "CLUSTER_OUT_OF_MEMORY", QueryWeight.HEAVY),
-        (301.0, 0, True, "USER_CANCELED", QueryWeight.HEAVY),
-        (1.0, 0, True, "USER_CANCELED", None),
-        (1.0, 0, True, "EXCEEDED_TIME_LIMIT", None),
+        (299.9, 10 * 2**30, True, None, QueryWeight.LIGHT),
+        (300.0, 0, True, None, QueryWeight.HEAVY),
+        (0.0, 10 * 2**30 + 1, True, None, QueryWeight.HEAVY),
+        (0.0, 0, False, "EXCEEDED_SCAN_LIMIT", QueryWeight.HEAVY),
+        (0.0, 0, False, "CLUSTER_OUT_OF_MEMORY", QueryWeight.HEAVY),
+        (301.0, 0, False, "USER_CANCELED", QueryWeight.HEAVY),
+        (1.0, 0, False, "USER_CANCELED", None),
+        (1.0, 0, False, "EXCEEDED_TIME_LIMIT", None),
+        (301.0, 0, False, None, QueryWeight.HEAVY),
+        (299.9, 0, False, None, None),
     ],
 )
-def test_weight(cpu: float, memory: int, failed: bool, code: str | None, weight: QueryWeight | None) -> None:
-    assert LabelRule().weight(cpu_seconds=cpu, peak_memory_bytes=memory, failed=failed, error_code=code) is weight
+def test_weight(cpu: float, memory: int, succeeded: bool, code: str | None, weight: QueryWeight | None) -> None:
+    told = LabelRule().weight(cpu_seconds=cpu, peak_memory_bytes=memory, succeeded=succeeded, error_code=code)
+    assert told is weight
 
 
 @pytest.mark.parametrize(

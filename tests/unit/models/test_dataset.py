@@ -108,6 +108,13 @@ def test_label_follows_the_rule(record: QueryRecord, heavy: bool) -> None:
     assert found.heavy is heavy
 
 
+@pytest.mark.parametrize(("cpu", "labels"), [(10.0, [True]), (9.9, [])], ids=["past-a-limit", "not-yet"])
+def test_running_statement_is_heavy_or_nothing(cpu: float, labels: list[bool]) -> None:
+    labelled = label([replace(attempt("a", cpu=cpu), state="RUNNING")], RULE)
+    assert [one.heavy for one in labelled.examples] == labels
+    assert labelled.dropped == 1 - len(labels)
+
+
 @pytest.mark.parametrize("code", ["QUERY_QUEUE_FULL", "ADMINISTRATIVELY_PREEMPTED", "EXCEEDED_TIME_LIMIT"])
 def test_failure_that_tells_of_the_cluster_is_dropped(code: str) -> None:
     labelled = label([attempt("a", error=(code, "INSUFFICIENT_RESOURCES"))], RULE)

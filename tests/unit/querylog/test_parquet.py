@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from smart_routing.errors import QueryLogError
@@ -46,6 +47,16 @@ def test_parts_that_two_writers_wrote_at_once_read_as_one(tmp_path: Path) -> Non
     shutil.copytree(tmp_path / "late", tmp_path / "log", dirs_exist_ok=True)
     assert len(names(tmp_path / "log")) == 2
     assert list(open_store(str(tmp_path / "log")).read()) == RECORDS[:24]
+
+
+def test_parts_from_before_a_column_existed_still_read(tmp_path: Path) -> None:
+    open_store(str(tmp_path)).append(RECORDS)
+    for name in names(tmp_path):
+        table = pq.read_table(tmp_path / name)
+        pq.write_table(table.drop_columns(["approximate_times"]), tmp_path / name)
+    late = record("q50", MONDAY + timedelta(hours=50), approximate_times=True)
+    assert open_store(str(tmp_path)).append([*RECORDS, late]) == AppendResult(added=1, duplicates=50)
+    assert list(open_store(str(tmp_path)).read()) == [*RECORDS, late]
 
 
 def test_what_a_crash_left_is_not_read(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -76,6 +76,8 @@ def test_what_was_appended_is_read_back_in_order(store: QueryLogStore) -> None:
         pytest.param(record(sql="select \"ü\", '%s', U+0000: \x00, 😀\r\n\t\\", source=""), id="odd-characters"),
         pytest.param(record(create_time=datetime(2026, 10, 5, 1, 2, 3, 4, tzinfo=UTC)), id="microseconds"),
         pytest.param(record(sql="x" * 1_000_000), id="long-statement"),
+        pytest.param(record(state="RUNNING"), id="running"),
+        pytest.param(record(approximate_times=True), id="approximate-times"),
     ],
 )
 def test_a_record_comes_back_as_it_was(store: QueryLogStore, odd: QueryRecord) -> None:
@@ -95,6 +97,59 @@ def test_appending_again_adds_nothing(store: QueryLogStore) -> None:
 def test_an_id_that_comes_twice_in_one_append_is_stored_once(store: QueryLogStore) -> None:
     assert store.append([*hourly(3), *hourly(3)]) == AppendResult(added=3, duplicates=3)
     assert list(store.read()) == hourly(3)
+
+
+def running(query_id: str, **changes: Any) -> QueryRecord:
+    return record(query_id, MONDAY, state="RUNNING", cpu_seconds=400.0, sql="select '\x00'", **changes)
+
+
+def finished(query_id: str) -> QueryRecord:
+    return record(query_id, MONDAY, state="FAILED", cpu_seconds=500.0, error_code="USER_CANCELED", sql="select '\x00'")
+
+
+@pytest.mark.parametrize(
+    ("appends", "added"),
+    [
+        pytest.param([["running"], ["finished"]], [1, 1], id="finished-later"),
+        pytest.param([["finished"], ["running"]], [1, 0], id="finished-before"),
+        pytest.param([["running", "finished"]], [1], id="in-one-append"),
+        pytest.param([["finished", "running"]], [1], id="in-one-append-reversed"),
+        pytest.param([["running"], ["running", "finished", "running"]], [1, 1], id="all-at-once"),
+        pytest.param([["running"], ["finished"], ["running", "finished"]], [1, 1, 0], id="again"),
+    ],
+)
+def test_a_finished_record_takes_the_place_of_a_running_one(
+    store: QueryLogStore, appends: list[list[str]], added: list[int]
+) -> None:
+    known = {"running": running("q"), "finished": finished("q")}
+    results = [store.append([known[name] for name in names]) for names in appends]
+    duplicates = [len(names) - new for names, new in zip(appends, added, strict=True)]
+    assert results == [AppendResult(*pair) for pair in zip(added, duplicates, strict=True)]
+    assert list(store.read()) == [finished("q")]
+
+
+def test_a_statement_seen_running_twice_is_kept_as_it_was_seen_first(store: QueryLogStore) -> None:
+    store.append([running("q")])
+    assert store.append([running("q", wall_seconds=99.0)]) == AppendResult(added=0, duplicates=1)
+    assert list(store.read()) == [running("q")]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_statement_reads_once_and_as_finished_if_its_end_is_known(store: QueryLogStore, seed: int) -> None:
+    chance = random.Random(seed)
+    everything = [known(f"q{number:02}") for number in range(20) for known in (running, finished)]
+    given = [chance.choice(everything) for _ in range(40)]
+    for start in range(0, len(given), 8):
+        store.append(given[start : start + 8])
+    expected = {one.query_id: one for one in sorted(given, key=lambda one: not one.running)}
+    assert list(store.read()) == [expected[name] for name in sorted(expected)]
+
+
+def test_appends_at_the_same_time_keep_the_finished_records(store: QueryLogStore) -> None:
+    ids = [f"q{number:02}" for number in range(20)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(store.append, [[known(name) for name in ids] for known in (running, finished) * 2]))
+    assert list(store.read()) == [finished(name) for name in ids]
 
 
 def test_reading_is_closed_at_since_and_open_at_until(store: QueryLogStore) -> None:
