@@ -35,8 +35,8 @@ class CommandParser(ArgumentParser):
 def add_events(parser: ArgumentParser, *, required: bool = False) -> None:
     """`--events`: the query log to read."""
     otherwise = "" if required else "; default: the store"
-    told = f"JSON Lines of query events, plain or .gz: a file, a folder or s3://{otherwise}"
-    parser.add_argument("--events", required=required, metavar="P", help=told)
+    told = "JSON Lines of query events, or trino_queries as .csv, plain or .gz: a file, a folder or s3://; or mysql://"
+    parser.add_argument("--events", required=required, metavar="P", help=f"{told}{otherwise}")
 
 
 def add_label_rule(parser: ArgumentParser) -> None:

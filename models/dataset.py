@@ -15,6 +15,8 @@ from smart_routing.querylog.records import QueryRecord
 from smart_routing.request import Request
 
 RETRY_WINDOW: Final = timedelta(minutes=30)
+APPROXIMATE: Final = timedelta(seconds=2)
+"""How far approximate times may be off, one against another."""
 RETRIED_ERROR_TYPES: Final = frozenset({"INTERNAL_ERROR", "EXTERNAL"})
 READ_KINDS: Final = frozenset({StatementKind.QUERY, StatementKind.METADATA, StatementKind.UNKNOWN})
 
@@ -111,7 +113,8 @@ def _merge_retries(records: Sequence[QueryRecord]) -> list[list[QueryRecord]]:
 
 def _retries(record: QueryRecord, before: QueryRecord) -> bool:
     retriable = before.error_code in SIZE_ERROR_CODES or before.error_type in RETRIED_ERROR_TYPES
-    return retriable and timedelta(0) <= record.create_time - before.end_time <= RETRY_WINDOW
+    slack = APPROXIMATE if record.approximate_times else timedelta(0)
+    return retriable and -slack <= record.create_time - before.end_time <= RETRY_WINDOW
 
 
 def _example(attempts: Sequence[QueryRecord], rule: LabelRule, limits: ParseLimits) -> Example | None:

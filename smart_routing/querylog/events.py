@@ -46,16 +46,27 @@ class _Context(_Wire):
     session_properties: dict[str, Any] | None = None
 
 
-class _Input(_Wire):
+class InputWire(_Wire):
+    """A table that was read, as Trino tells of it everywhere (QueryInputMetadata)."""
+
     catalog_name: str
     schema: str
     table: str
     physical_input_bytes: _Count | None = None
     physical_input_rows: _Count | None = None
 
+    def table_input(self) -> TableInput:
+        return TableInput(
+            catalog=self.catalog_name,
+            schema=self.schema,
+            table=self.table,
+            physical_bytes=_whole(self.physical_input_bytes),
+            physical_rows=_whole(self.physical_input_rows),
+        )
+
 
 class _IoMetadata(_Wire):
-    inputs: list[_Input] | None = None
+    inputs: list[InputWire] | None = None
 
 
 class _ErrorCode(_Wire):
@@ -148,17 +159,7 @@ def _record(event: _Event) -> QueryRecord:
         end_time=ended,
         trace_token=context.trace_token,
         session_properties={name: str(value) for name, value in (context.session_properties or {}).items()},
-        inputs=tuple(_table_input(one) for one in (event.io_metadata and event.io_metadata.inputs) or ()),
-    )
-
-
-def _table_input(read: _Input) -> TableInput:
-    return TableInput(
-        catalog=read.catalog_name,
-        schema=read.schema,
-        table=read.table,
-        physical_bytes=_whole(read.physical_input_bytes),
-        physical_rows=_whole(read.physical_input_rows),
+        inputs=tuple(one.table_input() for one in (event.io_metadata and event.io_metadata.inputs) or ()),
     )
 
 

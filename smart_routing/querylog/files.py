@@ -4,7 +4,7 @@ import gzip
 import io
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
@@ -15,7 +15,8 @@ from smart_routing.querylog.s3 import SCHEME, S3Address, s3_failures
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
+CSV_SUFFIXES: Final = (".csv", ".csv.gz")
+SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".json", ".json.gz", *CSV_SUFFIXES)
 MAX_LINE_BYTES: Final = 16 * 1024 * 1024
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -31,19 +32,28 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class EventFile:
-    """JSON Lines of events; gzip if the name ends in .gz."""
+    """Lines of text; gzip if the name ends in .gz."""
 
     name: str
     open: Callable[[], BinaryIO]
 
     def lines(self) -> Iterator[Line]:
-        """Streams the file; raises `QueryLogError` where it cannot be opened, read or unpacked."""
+        """The lines that are not blank; raises as `texts` does."""
+        for number, text in enumerate(self.texts(), start=1):
+            if not text.isspace():
+                yield Line(number, text[:MAX_LINE_BYTES], too_long=len(text) > MAX_LINE_BYTES)
+
+    def texts(self) -> Generator[bytes, None, None]:
+        """Every line with its line break, cut after `MAX_LINE_BYTES` + 1, and no byte order mark.
+
+        Streams the file; raises `QueryLogError` where it cannot be opened, read or unpacked.
+        """
         number = 0
         try:
             with s3_failures(self.name), self.open() as raw:
-                for number, text in enumerate(_texts(self._unpacked(raw)), start=1):
-                    if not text.isspace():
-                        yield Line(number, text[:MAX_LINE_BYTES], too_long=len(text) > MAX_LINE_BYTES)
+                for text in _texts(self._unpacked(raw)):
+                    number += 1
+                    yield text
         except gzip.BadGzipFile as error:
             raise QueryLogError(f"{self.name}: not gzip after line {number}, though its name ends in .gz") from error
         except EOFError as error:

@@ -1,4 +1,4 @@
-"""Reads a query log (a file, a folder or S3) as a stream of records, bad lines kept aside."""
+"""Reads a query log (a file, a folder, S3 or MySQL) as a stream of records, bad lines kept aside."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from smart_routing.errors import QueryLogError
-from smart_routing.querylog.events import Rejected, read_event
-from smart_routing.querylog.files import MAX_LINE_BYTES, SUFFIXES, EventFile, Line, event_files
+from smart_routing.logs import redact
+from smart_routing.querylog.entries import Entry, EventSource, source_of_lines
+from smart_routing.querylog.files import CSV_SUFFIXES, SUFFIXES, event_files
+from smart_routing.querylog.mysql.export import source_of_export
+from smart_routing.querylog.mysql.table import SCHEME as MYSQL_SCHEME
+from smart_routing.querylog.mysql.table import source_of_table
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.rejects import RejectLog, reject_log
 
@@ -19,7 +23,7 @@ DEFAULT_MAX_REJECT_SHARE: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ReadCounts:
-    """Lines that became records and lines that did not; blank lines count as neither."""
+    """Lines (or rows) that became records and those that did not; blank lines count as neither."""
 
     read: int = 0
     rejected: int = 0
@@ -37,9 +41,11 @@ class QueryLogReading:
     one that rejected more than its share: what was yielded by then is good, but the log is not to be trusted.
     """
 
-    def __init__(self, location: str, files: list[EventFile], *, rejects: Path | None, max_reject_share: float) -> None:
+    def __init__(
+        self, location: str, sources: list[EventSource], *, rejects: Path | None, max_reject_share: float
+    ) -> None:
         self._location = location
-        self._files = files
+        self._sources = sources
         self._rejects = rejects
         self._max_reject_share = max_reject_share
         self.counts = ReadCounts()
@@ -48,9 +54,9 @@ class QueryLogReading:
         read = 0
         self.counts = ReadCounts()
         with reject_log(self._rejects) as rejected:
-            for file in self._files:
-                for line in file.lines():
-                    record = _record(line, file=file.name, rejected=rejected)
+            for source in self._sources:
+                for entry in source.entries():
+                    record = _record(entry, file=source.name, rejected=rejected)
                     read += record is not None
                     self.counts = ReadCounts(read, rejected.count)
                     if record is not None:
@@ -66,7 +72,9 @@ class QueryLogReading:
                 f"usable event ({share:.1%}, limit {limit:.1%}): {' | '.join(first_reasons)}{kept}"
             )
         if not self.counts.read:
-            raise QueryLogError(f"{self._location} holds no event: expected JSON Lines of QueryCompletedEvents")
+            raise QueryLogError(
+                f"{self._location} holds no event: expected QueryCompletedEvents or rows of trino_queries"
+            )
 
 
 def read_query_log(
@@ -76,8 +84,10 @@ def read_query_log(
     max_reject_share: float = DEFAULT_MAX_REJECT_SHARE,
     s3: "S3Client | None" = None,
 ) -> QueryLogReading:
-    """The log at `location`: JSON Lines, plain or .gz, in a file, a folder or s3://bucket/prefix.
+    """The log at `location`: files, plain or .gz, in a folder or s3://bucket/prefix, or one file, or a database.
 
+    Files hold JSON Lines of QueryCompletedEvents; those named .csv an export of `trino_queries`, the table of Trino's
+    MySQL event listener, which is also what mysql://user:password@host:port/database is read from.
     Lines that are no usable event go to the file `rejects`, which is overwritten; more than `max_reject_share`
     (0 to 1) of them end the reading. Raises `QueryLogError` at once if there is nothing to read.
     """
@@ -85,8 +95,17 @@ def read_query_log(
         raise QueryLogError(f"max_reject_share is {max_reject_share}: expected a share from 0 to 1")
     if rejects is not None and _would_read(location, rejects):
         raise QueryLogError(f"reject file {rejects} lies among the events of {location}: expected a path elsewhere")
-    files = event_files(location, s3)
-    return QueryLogReading(str(location), files, rejects=rejects, max_reject_share=max_reject_share)
+    sources = _sources(location, s3)
+    return QueryLogReading(redact(str(location)), sources, rejects=rejects, max_reject_share=max_reject_share)
+
+
+def _sources(location: str | Path, s3: "S3Client | None") -> list[EventSource]:
+    if str(location).startswith(MYSQL_SCHEME):
+        return [source_of_table(str(location))]
+    return [
+        source_of_export(file) if file.name.endswith(CSV_SUFFIXES) else source_of_lines(file)
+        for file in event_files(location, s3)
+    ]
 
 
 def _would_read(location: str | Path, rejects: Path) -> bool:
@@ -95,9 +114,8 @@ def _would_read(location: str | Path, rejects: Path) -> bool:
     return target == place or (place in target.parents and target.name.endswith(SUFFIXES))
 
 
-def _record(line: Line, *, file: str, rejected: RejectLog) -> QueryRecord | None:
-    event = Rejected(f"longer than {MAX_LINE_BYTES} bytes") if line.too_long else read_event(line.text)
-    if isinstance(event, QueryRecord):
-        return event
-    rejected.add(file=file, line=line.number, reason=event.reason, text=line.text)
+def _record(entry: Entry, *, file: str, rejected: RejectLog) -> QueryRecord | None:
+    if isinstance(entry.event, QueryRecord):
+        return entry.event
+    rejected.add(file=file, line=entry.number, reason=entry.event.reason, text=entry.text)
     return None

@@ -108,6 +108,18 @@ def test_label_follows_the_rule(record: QueryRecord, heavy: bool) -> None:
     assert found.heavy is heavy
 
 
+@pytest.mark.parametrize(
+    ("minutes", "approximate", "merged"),
+    [(59 / 60, True, 1), (59 / 60, False, 0), (57 / 60, True, 0)],
+    ids=["within-the-slack", "exact-times", "beyond-the-slack"],
+)
+def test_retry_may_seem_to_begin_before_the_failure_where_times_are_approximate(
+    minutes: float, approximate: bool, merged: int
+) -> None:
+    records = [attempt("a", error=SIZE), attempt("b", minutes=minutes)]
+    assert label([replace(one, approximate_times=approximate) for one in records], RULE).merged == merged
+
+
 @pytest.mark.parametrize(("cpu", "labels"), [(10.0, [True]), (9.9, [])], ids=["past-a-limit", "not-yet"])
 def test_running_statement_is_heavy_or_nothing(cpu: float, labels: list[bool]) -> None:
     labelled = label([replace(attempt("a", cpu=cpu), state="RUNNING")], RULE)
