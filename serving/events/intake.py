@@ -12,7 +12,7 @@ from smart_routing.querylog.records import QueryRecord
 _Parts = dict[str, Raw]
 
 BLOBS: Final[dict[str, frozenset[str]]] = {
-    "metadata": frozenset({"plan", "jsonPlan"}),
+    "metadata": frozenset({"plan", "jsonPlan", "payload"}),
     "statistics": frozenset(
         {
             "operatorSummaries",
