@@ -2,20 +2,23 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+import httpx
 from fastapi import FastAPI
 
 from serving.background import Background
 from serving.bearer import read_token
+from serving.events.coordinator import TIMEOUT, Coordinator
 from serving.events.drain import Drain
 from serving.events.endpoint import Collector, CollectorState, create_collector_app
 from serving.events.metrics import EventMetrics
+from serving.events.poller import Poller
 from serving.events.rejects import RejectFile
 from serving.events.sink import EventSink, RecentIds
 from serving.events.size_failures import ListRules, SizeFailures
@@ -23,7 +26,9 @@ from serving.events.spill import Spill, open_spill
 from serving.known_heavy.opening import open_known_heavy
 from smart_routing.errors import SettingsError
 from smart_routing.known_heavy.store import KnownHeavyStore
+from smart_routing.labels import LabelRule
 from smart_routing.logs import configure_logging
+from smart_routing.protocol import HEADER_USER
 from smart_routing.querylog.s3 import SCHEME as S3_SCHEME
 from smart_routing.querylog.s3 import connect
 from smart_routing.querylog.store import QueryLogStore, open_store
@@ -55,11 +60,15 @@ class Components:
             drain = Drain(spill, self.store, rejects=rejects, metrics=metrics, batch_seconds=settings.batch_seconds)
             stack.push_async_callback(asyncio.to_thread, drain.flush)
             stack.push_async_callback(asyncio.to_thread, failures.step)
-            for background in (
-                Background("event-sync", partial(_sync, spill)),
-                Background("event-drain", drain.step),
-                Background("size-failures", failures.step),
-            ):
+            steps: dict[str, Callable[[], float]] = {
+                "event-sync": partial(_sync, spill),
+                "event-drain": drain.step,
+                "size-failures": failures.step,
+            }
+            if settings.coordinators:
+                http = stack.enter_context(_coordinator_client(settings))
+                steps["running-statements"] = _poller(settings, self.store, http=http, metrics=metrics).step
+            for background in (Background(name, step) for name, step in steps.items()):
                 background.start()
                 stack.push_async_callback(asyncio.to_thread, background.stop)
             sink = EventSink(spill, rejects=rejects, metrics=metrics, recent=RecentIds(), size_failures=failures)
@@ -93,6 +102,21 @@ def query_log_store(url: str) -> QueryLogStore:
     except ImportError as error:
         name = QueryLogSettings.variable("store")
         raise SettingsError(f"{name}: {error.name} is not installed; requirements/train.txt has it") from error
+
+
+def _coordinator_client(settings: CollectorSettings) -> httpx.Client:
+    return httpx.Client(headers={HEADER_USER: settings.coordinator_user}, timeout=TIMEOUT)
+
+
+def _poller(settings: CollectorSettings, store: QueryLogStore, *, http: httpx.Client, metrics: EventMetrics) -> Poller:
+    return Poller(
+        [Coordinator(url, http) for url in settings.coordinators],
+        store,
+        rule=LabelRule(cpu_seconds=settings.running_cpu_seconds, memory_bytes=settings.running_memory_bytes),
+        metrics=metrics,
+        poll_seconds=settings.poll_seconds,
+        clock=partial(datetime.now, UTC),
+    )
 
 
 def _sync(spill: Spill) -> float:

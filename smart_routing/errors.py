@@ -12,6 +12,7 @@ SmartRoutingError                    500, exit code 1
 ├── BundleError                      a model bundle is incomplete, altered, or does not score as it should
 ├── SpillError                       503: a query event cannot be written to disk now
 ├── KnownHeavyError                  503: the known-heavy list cannot be read or changed now
+├── CoordinatorError                 a Trino coordinator cannot be asked, or answers with something else
 └── RegistryError                    the model registry is unreachable or refuses
 """
 
@@ -76,6 +77,10 @@ class KnownHeavyError(SmartRoutingError):
     """The known-heavy list cannot be read or changed now: its file or its server fails."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class CoordinatorError(SmartRoutingError):
+    """A Trino coordinator cannot be asked for its running statements, or answers with something else."""
 
 
 class RegistryError(SmartRoutingError):

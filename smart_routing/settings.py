@@ -1,12 +1,13 @@
 """Settings, one class per component, read from SMART_ROUTING_<COMPONENT>_<NAME>; all are in docs/configuration.md."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from smart_routing.errors import SettingsError
 from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits
@@ -215,11 +216,36 @@ class CollectorSettings(Settings):
     )
     max_body_bytes: int = Field(2**24, ge=1, le=2**24, description="Bytes that one event may have.")
     batch_seconds: float = Field(30.0, gt=0, le=3600, description="Seconds between two batches into the store.")
+    coordinators: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Trino coordinators to ask for running statements: http(s) addresses with commas; empty: none."
+    )
+    coordinator_user: str = Field("smart-routing", min_length=1, description="User who asks the coordinators.")
+    poll_seconds: float = Field(30.0, gt=0, le=3600, description="Seconds between two looks at the coordinators.")
+    running_cpu_seconds: float = Field(
+        300.0, gt=0, description="CPU seconds from which on a statement that still runs is recorded."
+    )
+    running_memory_bytes: int = Field(
+        10 * 2**30, gt=0, description="Bytes of user memory above which a statement that still runs is recorded."
+    )
 
     @field_validator("token_file", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
+
+    @field_validator("coordinators", mode="before")
+    @classmethod
+    def _addresses(cls, value: object) -> object:
+        names = value.split(",") if isinstance(value, str) else value
+        return tuple(name.strip().rstrip("/") for name in names if name.strip()) if isinstance(names, list) else names
+
+    @field_validator("coordinators")
+    @classmethod
+    def _are_http(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            if not re.fullmatch(r"https?://[^/\s@]+", address):
+                raise ValueError(f"{address} is no address of a coordinator: expected http://host:8080")
+        return value
 
 
 ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (

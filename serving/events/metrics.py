@@ -48,6 +48,8 @@ class EventMetrics:
     store_failures: Counter
     templates: Counter
     known_heavy_failures: Counter
+    running_statements: Counter
+    coordinator_answers: Gauge
 
     @classmethod
     def create(cls) -> Self:
@@ -81,6 +83,17 @@ class EventMetrics:
             known_heavy_failures=Counter(
                 "smart_routing_known_heavy_write_failures_total",
                 "Changes that the known-heavy list did not take.",
+                registry=registry,
+            ),
+            running_statements=Counter(
+                "smart_routing_running_statements_total",
+                "Statements past a limit that were stored while they ran.",
+                registry=registry,
+            ),
+            coordinator_answers=Gauge(
+                "smart_routing_coordinator_answers",
+                "Whether the coordinator told of its running statements at the last look.",
+                ["coordinator"],
                 registry=registry,
             ),
         )

@@ -27,10 +27,13 @@ class MemoryStore:
         if self.failure is not None:
             raise self.failure
         given = list(records)
-        before = len(self.stored)
-        self.stored = {record.query_id: record for record in given} | self.stored
+        before = dict(self.stored)
+        for one in given:
+            known = self.stored.get(one.query_id)
+            if known is None or (known.running and not one.running):
+                self.stored[one.query_id] = one
         self.appends += 1
-        added = len(self.stored) - before
+        added = sum(before.get(query_id) != one for query_id, one in self.stored.items())
         return AppendResult(added=added, duplicates=len(given) - added)
 
     def read(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[QueryRecord]:

@@ -183,3 +183,26 @@ def test_token_file_that_cannot_be_read_is_found_at_the_start(
 def test_store_opens_without_touching_anything(url: str, tmp_path: Path) -> None:
     query_log_store(url if "://" in url else str(tmp_path / url))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "addresses"),
+    [
+        ("", ()),
+        ("http://small:8080", ("http://small:8080",)),
+        ("http://small:8080/, https://large,", ("http://small:8080", "https://large")),
+    ],
+    ids=["none", "one", "two"],
+)
+def test_coordinators_are_named_with_commas(
+    monkeypatch: pytest.MonkeyPatch, value: str, addresses: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("SMART_ROUTING_COLLECTOR_COORDINATORS", value)
+    assert CollectorSettings.load().coordinators == addresses
+
+
+@pytest.mark.parametrize("value", ["small:8080", "http://", "http://ana:secret@small", "http://small/ui"])
+def test_coordinator_that_is_no_address_is_an_error(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("SMART_ROUTING_COLLECTOR_COORDINATORS", f"http://large:8080,{value}")
+    with pytest.raises(SettingsError, match=r"SMART_ROUTING_COLLECTOR_COORDINATORS .* expected http://host:8080"):
+        CollectorSettings.load()

@@ -77,7 +77,7 @@ def test_store_that_is_down_keeps_the_segments_and_is_asked_less_and_less(tmp_pa
     site.store.failure = None
     assert site.drain.step() == BATCH_SECONDS
     assert site.drain.step() == BATCH_SECONDS
-    assert list(site.store.stored) == ["q2", "q1"]
+    assert list(site.store.stored) == ["q1", "q2"]
     site.append("q3")
     site.store.go_down()
     assert site.drain.step() == 1.0
