@@ -6,17 +6,19 @@ from argparse import ArgumentTypeError, Namespace
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from flows.command import CommandParser, run
 from smart_routing.errors import InputError, SettingsError
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import Match, Override, PolicyDocument
-from smart_routing.policy_change import PolicyChange, change_policy_file, override_text
+from smart_routing.policy_change import PolicyChange, change_policy, override_text
+from smart_routing.policy_store import PolicyStore, open_policy
+from smart_routing.querylog.s3 import connect
 from smart_routing.rollout import RouterMode
-from smart_routing.settings import ServingSettings
+from smart_routing.settings import S3Settings, ServingSettings
 
+S3_PATIENCE_SECONDS: Final = 5.0
 _TTL: Final = re.compile(r"([1-9][0-9]{0,4})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
@@ -25,14 +27,14 @@ _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 class PolicySummary:
     """The policy as it now stands, and what this order did to it."""
 
-    file: Path
+    file: str
     document: PolicyDocument
     changes: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         document = self.document
         return {
-            "file": str(self.file),
+            "file": self.file,
             "revision": document.revision,
             "changes": list(self.changes),
             "mode": document.mode.value,
@@ -69,25 +71,27 @@ def main() -> None:
     parser.add_argument(
         "--remove-override", action="append", default=[], metavar="FIELD=VALUE", help="end an override; may be repeated"
     )
+    parser.add_argument(
+        "--file", metavar="F", help="the policy file, a path or s3://bucket/key; default: the setting's"
+    )
     parser.add_argument("--reason", help="why, for the history")
     run(parser, _command, needs_prefect=False)
 
 
 def _command(options: Namespace) -> PolicySummary:
     settings, now, by = ServingSettings.load(), datetime.now(UTC), getpass.getuser()
-    file = _policy_file(settings)
+    store = _open(options.file, settings)
     change = _change(options, settings=settings, by=by, now=now)
-    document = change_policy_file(file, change, by=by, now=now, reason=options.reason)
-    return PolicySummary(file, document, change.told())
+    document = change_policy(store, change, by=by, now=now, reason=options.reason)
+    return PolicySummary(str(store), document, change.told())
 
 
-def _policy_file(settings: ServingSettings) -> Path:
-    name, file = settings.variable("policy_file"), settings.policy_file
-    if file is None:
-        raise SettingsError(f"{name} is unset: expected the file that the routers follow")
-    if file.parts[0] == "s3:":
-        raise SettingsError(f"{name} is on S3, where policies cannot be written yet: expected a local path")
-    return file
+def _open(file: str | None, settings: ServingSettings) -> PolicyStore:
+    url = file or settings.policy_file
+    if url is None:
+        name = settings.variable("policy_file")
+        raise SettingsError(f"{name} is unset: expected the file that the routers follow, or --file")
+    return open_policy(url, lambda: connect(S3Settings.load().endpoint_url, patience_seconds=S3_PATIENCE_SECONDS))
 
 
 def _change(options: Namespace, *, settings: ServingSettings, by: str, now: datetime) -> PolicyChange:

@@ -43,6 +43,7 @@ from smart_routing.decision_log import DecisionLog, DecisionRecorder, VectorLogg
 from smart_routing.errors import SettingsError
 from smart_routing.logs import configure_logging, log_event, redact
 from smart_routing.policy import PolicyFile
+from smart_routing.policy_store import open_policy
 from smart_routing.querylog.s3 import connect
 from smart_routing.router import Router
 from smart_routing.settings import KnownHeavySettings, RegistrySettings, S3Settings, ServingSettings
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOG_FLUSH_SECONDS: Final = 0.2
+POLICY_PATIENCE_SECONDS: Final = 1.5
+"""For S3: a look that takes longer would hold up the expiry of overrides, and the next look."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,8 +187,8 @@ def prepare(settings: ServingSettings) -> None:
     except OSError as error:
         name = settings.variable("state_dir")
         raise SettingsError(f"{name} {settings.state_dir} cannot be used: {error.strerror}") from error
-    if settings.policy_file is not None:
-        PolicyFile(settings.policy_file).poll(now=datetime.now(UTC))
+    if (policy := _policy_file(settings)) is not None:
+        policy.poll(now=datetime.now(UTC))
     if settings.decision_log is not None:
         read_or_make_key(settings.user_key_file, secrets.token_bytes(32))
 
@@ -214,8 +217,8 @@ def open_source(url: str) -> ModelSource:
     return RegistrySource(url, httpx.Client(base_url=uri, timeout=TIMEOUT), s3=s3_client)
 
 
-def s3_client() -> "S3Client":
-    return connect(S3Settings.load().endpoint_url)
+def s3_client(*, patience_seconds: float | None = None) -> "S3Client":
+    return connect(S3Settings.load().endpoint_url, patience_seconds=patience_seconds)
 
 
 def _recording(settings: ServingSettings) -> Recording | None:
@@ -232,10 +235,16 @@ def _recording(settings: ServingSettings) -> Recording | None:
     return Recording(log, recorder)
 
 
+def _policy_file(settings: ServingSettings) -> PolicyFile | None:
+    if settings.policy_file is None:
+        return None
+    return PolicyFile(open_policy(settings.policy_file, partial(s3_client, patience_seconds=POLICY_PATIENCE_SECONDS)))
+
+
 def _policy_watch(
     settings: ServingSettings, router: Router, *, metrics: Metrics, clock: Callable[[], datetime]
 ) -> PolicyWatch | None:
-    if settings.policy_file is None:
+    file = _policy_file(settings)
+    if file is None:
         return None
-    file = PolicyFile(settings.policy_file)
     return PolicyWatch(file, router, metrics=metrics, poll_seconds=settings.policy_poll_seconds, clock=clock)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
-from pathlib import Path
 from typing import Annotated, Final
 
 import msgspec
 
 from smart_routing.errors import SettingsError
 from smart_routing.labels import QueryWeight
+from smart_routing.policy_store import PolicyStore
 from smart_routing.protocol import KNOWN_HEAVY_PATH
 from smart_routing.request import Request
 from smart_routing.rollout import FULL_ROLLOUT, Rollout
@@ -105,22 +105,13 @@ def _alive(expires_at: datetime | None, now: datetime) -> bool:
     return expires_at is None or now < expires_at
 
 
-@dataclass(frozen=True, slots=True)
-class _Stamp:
-    """What `stat` tells of a file; another content has another one."""
-
-    inode: int
-    modified_ns: int
-    size: int
-
-
 class PolicyFile:
-    """Follows one policy file. A file that cannot be used leaves what was in force before."""
+    """Follows one policy file. One that cannot be used, or reached, leaves what was in force before."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stamp: _Stamp | None = None
-        self._seen = False
+    def __init__(self, store: PolicyStore) -> None:
+        self._store = store
+        self._tag: str | None = None
+        self._complaint: str | None = None
         self._document: PolicyDocument | None = None
         self._policy = NO_POLICY
 
@@ -129,11 +120,14 @@ class PolicyFile:
 
         Raises `SettingsError` once for each state of the file that cannot be used; `in_force` still goes on then.
         """
-        stamp = self._look()
-        if stamp != self._stamp or not self._seen:
-            self._stamp, self._seen = stamp, True
-            self._document = self._read()
-            self._policy = policy_in_force(self._document, now=now)
+        try:
+            self._follow(now)
+        except SettingsError as error:
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                raise
+        else:
+            self._complaint = None
         return self.in_force(now=now)
 
     def in_force(self, *, now: datetime) -> Policy:
@@ -143,16 +137,12 @@ class PolicyFile:
             self._policy = policy_in_force(self._document, now=now)
         return self._policy
 
-    def _look(self) -> _Stamp | None:
-        try:
-            found = self._path.stat()
-        except OSError:
-            return None
-        return _Stamp(found.st_ino, found.st_mtime_ns, found.st_size)
-
-    def _read(self) -> PolicyDocument:
-        try:
-            content = self._path.read_bytes()
-        except OSError as error:
-            raise SettingsError(f"policy file {self._path} cannot be read: {error.strerror}") from error
-        return parse_policy(content, source=str(self._path))
+    def _follow(self, now: datetime) -> None:
+        if self._tag is not None and self._store.tag() == self._tag:
+            return
+        found = self._store.read()
+        if found is None:
+            raise SettingsError(f"policy file {self._store} cannot be read: there is none")
+        self._tag = found.tag
+        self._document = parse_policy(found.content, source=str(self._store))
+        self._policy = policy_in_force(self._document, now=now)

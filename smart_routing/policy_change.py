@@ -1,20 +1,18 @@
-"""Changing the policy file: one order makes one revision, and one line in the history beside it."""
+"""Changing the policy file: one order makes one revision, and one entry in the history beside it."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import IO
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
 from smart_routing.errors import SettingsError
 from smart_routing.policy import Match, Override, PolicyDocument, parse_policy
+from smart_routing.policy_store import PolicyOrder, PolicyStore
 from smart_routing.rollout import RouterMode
-from smart_routing.whole_file import replace_file
+
+_ATTEMPTS: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,39 +55,23 @@ class PolicyChange:
         return (*parts, *(f"no override {match_text(match)}" for match in self.removed))
 
 
-class PolicyOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """A line of the history: who changed what, when and why."""
-
-    time: datetime
-    by: str
-    reason: str | None
-    revision: int
-    changes: tuple[str, ...]
-
-
-def change_policy_file(
-    path: Path, change: PolicyChange, *, by: str, now: datetime, reason: str | None
+def change_policy(
+    store: PolicyStore, change: PolicyChange, *, by: str, now: datetime, reason: str | None
 ) -> PolicyDocument:
-    """Apply `change` to the file at `path`, which is made where it is missing; returns what it then says.
+    """Apply `change` to the policy file, which is made where it is missing; returns what it then says.
 
-    Readers see the old file or the new one, whole. Orders wait for each other. Raises `SettingsError`, and changes
-    nothing then.
+    An order that another one overtakes is applied to what that one left. Raises `SettingsError`, and changes nothing
+    then, unless the message says so.
     """
-    with _history(path) as history:
-        before = _read(path)
+    for _ in range(_ATTEMPTS):
+        stored = store.read()
+        before = parse_policy(stored.content, source=str(store)) if stored else PolicyDocument(revision=0)
         after = replace(change.applied(before, now=now), revision=before.revision + 1)
         order = PolicyOrder(time=now, by=by, reason=reason, revision=after.revision, changes=change.told())
-        try:
-            replace_file(path, msgspec.json.format(msgspec.json.encode(after), indent=2) + b"\n")
-            history.write(msgspec.json.encode(order) + b"\n")
-        except OSError as error:
-            raise SettingsError(f"policy file {path} cannot be written: {error.strerror}") from error
-    return after
-
-
-def history_of(path: Path) -> Path:
-    """The history beside a policy file, JSON Lines of `PolicyOrder`."""
-    return path.with_name(f"{path.name}.history.jsonl")
+        content = msgspec.json.format(msgspec.json.encode(after), indent=2) + b"\n"
+        if store.replace(content, was=stored, order=order):
+            return after
+    raise SettingsError(f"policy file {store} was changed by others {_ATTEMPTS} times meanwhile: expected some quiet")
 
 
 def match_text(match: Match) -> str:
@@ -106,27 +88,3 @@ def override_text(override: Override) -> str:
 
 def _listed(overrides: list[Override]) -> str:
     return "; ".join(match_text(entry.match) for entry in overrides) or "none"
-
-
-@contextmanager
-def _history(path: Path) -> Iterator[IO[bytes]]:
-    """The history, open to be written to by nobody else."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = history_of(path).open("ab")
-    except OSError as error:
-        raise SettingsError(f"policy history {history_of(path)} cannot be written: {error.strerror}") from error
-    with file:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX)
-        yield file
-
-
-def _read(path: Path) -> PolicyDocument:
-    """The file's content; where there is none, a policy that orders nothing, one revision before the first."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return PolicyDocument(revision=0)
-    except OSError as error:
-        raise SettingsError(f"policy file {path} cannot be read: {error.strerror}") from error
-    return parse_policy(content, source=str(path))

@@ -140,7 +140,7 @@ class ServingSettings(Settings):
     honour_client_group: bool = Field(
         False, description="Whether a client's own X-Trino-Routing-Group comes before the decision (trino-gateway)."
     )
-    policy_file: Path | None = Field(None, description="JSON file of mode and overrides.")
+    policy_file: str | None = Field(None, description="JSON file of mode and overrides: a path or s3://bucket/key.")
     policy_poll_seconds: float = Field(1.0, gt=0, description="Seconds between two looks at the policy file.")
     cache_entries: int = Field(4096, ge=0, description="Decisions that are kept; 0: no cache.")
     max_in_flight: int = Field(

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from smart_routing.errors import QueryLogError
@@ -15,11 +16,20 @@ if TYPE_CHECKING:
 SCHEME: Final = "s3://"
 
 
-def connect(endpoint_url: str | None) -> "S3Client":
-    """A client of an S3 endpoint (None: the provider's own), with credentials from boto3's usual places."""
+def connect(endpoint_url: str | None, *, patience_seconds: float | None = None) -> "S3Client":
+    """A client of an S3 endpoint (None: the provider's own), with credentials from boto3's usual places.
+
+    `patience_seconds` bounds the connection and each read of one that would rather fail than try again.
+    """
     import boto3  # half a second that only those who use S3 pay
 
-    return boto3.client("s3", endpoint_url=endpoint_url)
+    return boto3.client("s3", endpoint_url=endpoint_url, config=_impatient(patience_seconds))
+
+
+def _impatient(seconds: float | None) -> Config | None:
+    if seconds is None:
+        return None
+    return Config(connect_timeout=seconds, read_timeout=seconds, retries={"total_max_attempts": 1})
 
 
 @dataclass(frozen=True, slots=True)

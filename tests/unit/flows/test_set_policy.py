@@ -91,10 +91,16 @@ def test_unusable_order_is_told_in_one_line_and_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("file", "told"), [("", "is unset"), ("s3://bucket/policy.json", "cannot be written yet")], ids=["unset", "s3"]
+    ("file", "told"), [("", "is unset"), ("s3://bucket", "names no object")], ids=["unset", "bucket"]
 )
 def test_file_that_cannot_be_written_is_told_in_one_line(shell: Shell, file: str, told: str) -> None:
     assert told in refused(shell, "--all-large", "on", SMART_ROUTING_SERVING_POLICY_FILE=file)
+
+
+def test_option_comes_before_the_setting(shell: Shell, path: Path) -> None:
+    other = path.with_name("other.json")
+    assert shell.flow("set_policy", "--all-large", "on", "--file", str(other))["file"] == str(other)
+    assert (other.exists(), path.exists()) == (True, False)
 
 
 def refused(shell: Shell, *arguments: str, **variables: str) -> str:

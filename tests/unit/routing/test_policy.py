@@ -1,13 +1,12 @@
 import json
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from smart_routing.errors import SettingsError
 from smart_routing.labels import QueryWeight
-from smart_routing.policy import NO_POLICY, PolicyFile, parse_policy, policy_in_force
+from smart_routing.policy import NO_POLICY, parse_policy, policy_in_force
 from smart_routing.rollout import Rollout, RouterMode
 
 NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
@@ -22,12 +21,6 @@ def document(**changes: Any) -> dict[str, Any]:
             {"match": {"source": "bi"}, "decision": "light", "expires_at": SOON.isoformat(), "note": "ana: load test"},
         ],
     } | changes
-
-
-def write(path: Path, content: dict[str, Any]) -> None:
-    scratch = path.with_suffix(".next")
-    scratch.write_text(json.dumps(content))
-    scratch.replace(path)
 
 
 def test_file_is_read_whole() -> None:
@@ -70,48 +63,6 @@ def test_anything_else_is_refused_by_name(content: str) -> None:
 def test_file_of_before_is_told_where_known_heavy_templates_are_now() -> None:
     with pytest.raises(SettingsError, match="SMART_ROUTING_KNOWN_HEAVY_STORE, edited at /v1/known-heavy"):
         parse_policy(json.dumps(document(known_heavy=[])).encode(), source="p")
-
-
-def test_change_is_seen_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "policy.json"
-    write(path, document())
-    file = PolicyFile(path)
-    first = file.poll(now=NOW)
-    assert file.poll(now=NOW) is first
-    write(path, document(revision=4, overrides=[]))
-    assert file.poll(now=NOW).overrides == ()
-
-
-def test_entries_end_when_they_expire(tmp_path: Path) -> None:
-    path = tmp_path / "policy.json"
-    write(path, document())
-    file = PolicyFile(path)
-    before, after = file.poll(now=SOON - timedelta(seconds=1)), file.poll(now=SOON)
-    assert (len(before.overrides), len(after.overrides)) == (2, 1)
-    assert after.valid_until is None
-    assert before.revision != after.revision
-
-
-def test_bad_file_is_told_once_and_keeps_the_old_policy(tmp_path: Path) -> None:
-    path = tmp_path / "policy.json"
-    write(path, document())
-    file = PolicyFile(path)
-    old = file.poll(now=NOW)
-    path.write_text("{ not json")
-    with pytest.raises(SettingsError):
-        file.poll(now=NOW)
-    assert file.poll(now=NOW) is old
-    path.unlink()
-    with pytest.raises(SettingsError, match="cannot be read"):
-        file.poll(now=NOW)
-    assert file.poll(now=NOW) is old
-
-
-def test_missing_file_is_told_and_no_policy_is_in_force(tmp_path: Path) -> None:
-    file = PolicyFile(tmp_path / "policy.json")
-    with pytest.raises(SettingsError, match="cannot be read"):
-        file.poll(now=NOW)
-    assert file.poll(now=NOW) is NO_POLICY
 
 
 def test_rollout_is_read_from_the_top_level_and_is_part_of_the_revision() -> None:

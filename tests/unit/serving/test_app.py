@@ -52,7 +52,7 @@ def versions(served: Served) -> str:
 def test_policy_file_is_followed(serve: Serve, tmp_path: Path) -> None:
     path = tmp_path / "policy.json"
     path.write_text(json.dumps({"revision": 1, "overrides": [{"match": {"user": "ana"}, "decision": "heavy"}]}))
-    served = serve(policy_file=path)
+    served = serve(policy_file=str(path))
     assert served.route("select 1").json()["reason"] == "override"
     watch = served.components.policy_watch
     assert watch is not None
@@ -71,7 +71,7 @@ def test_unusable_policy_stops_the_start(settings: MakeSettings, tmp_path: Path,
     if content is not None:
         path.write_text(content)
     with pytest.raises(SettingsError, match=r"policy\.json"):
-        Served(settings(policy_file=path))
+        Served(settings(policy_file=str(path)))
 
 
 def test_groups_that_are_one_are_refused(settings: MakeSettings) -> None:

@@ -266,7 +266,7 @@ def test_body_that_cannot_be_used_obeys_the_mode(serve: Serve, rollout: Rollout,
 def test_policy_file_switches_the_mode(serve: Serve, tmp_path: Path) -> None:
     path = tmp_path / "policy.json"
     path.write_text('{"revision": 1}')
-    served = serve(policy_file=path)
+    served = serve(policy_file=str(path))
     watch = served.components.policy_watch
     assert watch is not None
     assert served.gateway(body("new_query")).json()["routingGroup"] == "small"
