@@ -8,6 +8,7 @@ import uvicorn
 from serving.app import open_source, prepare
 from serving.known_heavy.opening import open_known_heavy
 from smart_routing.errors import SmartRoutingError
+from smart_routing.logs import configure_logging
 from smart_routing.settings import KnownHeavySettings, ServingSettings
 
 
@@ -16,6 +17,7 @@ def main() -> int:
     argparse.ArgumentParser(
         prog="python -m serving", description="Serve the router. Settings: docs/configuration.md."
     ).parse_args()
+    configure_logging(sys.stderr)
     try:
         settings = ServingSettings.load()
         prepare(settings)

@@ -24,6 +24,7 @@ from serving.api import DataPort, DataState, create_data_app
 from serving.background import Background
 from serving.bearer import read_token
 from serving.bundle_store import BundleStore
+from serving.gateway_groups import check_gateway_groups
 from serving.gateway_route import GatewayRoute
 from serving.known_heavy.api import KnownHeavyDesk
 from serving.known_heavy.opening import open_known_heavy
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOG_FLUSH_SECONDS: Final = 0.2
+GATEWAY_TIMEOUT_SECONDS: Final = 2.0
 POLICY_PATIENCE_SECONDS: Final = 1.5
 """For S3: a look that takes longer would hold up the expiry of overrides, and the next look."""
 
@@ -146,7 +148,7 @@ def assemble(settings: ServingSettings, known_heavy: KnownHeavySettings | None =
         random=random.Random(),  # noqa: S311  # jitter, not a secret
     )
     store = open_known_heavy(known_heavy)
-    groups = RoutingGroups(small=settings.small_group, large=settings.large_group)
+    groups = _groups(settings)
     return Components(
         settings=settings,
         data_port=DataPort(
@@ -164,6 +166,10 @@ def assemble(settings: ServingSettings, known_heavy: KnownHeavySettings | None =
         ),
         decision_log=recording.log if recording else None,
     )
+
+
+def _groups(settings: ServingSettings) -> RoutingGroups:
+    return RoutingGroups(small=settings.small_group, large=settings.large_group)
 
 
 def _gateway_route(settings: ServingSettings, service: RoutingService, groups: RoutingGroups) -> GatewayRoute:
@@ -191,6 +197,9 @@ def prepare(settings: ServingSettings) -> None:
         policy.poll(now=datetime.now(UTC))
     if settings.decision_log is not None:
         read_or_make_key(settings.user_key_file, secrets.token_bytes(32))
+    if settings.gateway_url is not None:
+        with httpx.Client(base_url=str(settings.gateway_url), timeout=GATEWAY_TIMEOUT_SECONDS) as gateway:
+            check_gateway_groups(gateway, _groups(settings))
 
 
 def _check_admin_port(settings: ServingSettings) -> None:

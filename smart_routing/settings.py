@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, HttpUrl, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from smart_routing.errors import SettingsError
@@ -137,6 +137,9 @@ class ServingSettings(Settings):
     state_dir: Path = Field(Path("var/serving"), description="Folder for bundles, the last known good one among them.")
     small_group: str = Field("small", min_length=1, description="Routing group of light statements.")
     large_group: str = Field("large", min_length=1, description="Routing group of heavy statements.")
+    gateway_url: HttpUrl | None = Field(
+        None, description="trino-gateway, asked at the start whether it has both groups; unset: not asked."
+    )
     honour_client_group: bool = Field(
         False, description="Whether a client's own X-Trino-Routing-Group comes before the decision (trino-gateway)."
     )
@@ -166,7 +169,7 @@ class ServingSettings(Settings):
         Path("var/serving/user.key"), description="Key of the user hashes in the decision log; made if absent."
     )
 
-    @field_validator("admin_token_file", "policy_file", "decision_log", mode="before")
+    @field_validator("admin_token_file", "gateway_url", "policy_file", "decision_log", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
