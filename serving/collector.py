@@ -53,6 +53,7 @@ class Components:
         async with AsyncExitStack() as stack:
             spill = stack.enter_context(open_spill(settings.spill_dir, max_bytes=settings.spill_bytes))
             metrics.spill_bytes.set_function(lambda: spill.size)
+            metrics.spill_limit_bytes.set(settings.spill_bytes)
             failures = SizeFailures(
                 self.known_heavy, rules=self.rules, metrics=metrics, clock=lambda: datetime.now(UTC)
             )

@@ -48,6 +48,10 @@ class GatewayRoute:
     honour_client_group: bool
     new_decision_id: Callable[[], str]
 
+    def __post_init__(self) -> None:
+        for outcome in GatewayOutcome:
+            self.service.metrics.gateway_replies.labels(outcome)
+
     async def reply(self, headers: Mapping[str, str], read: Callable[[], Awaitable[bytes]]) -> bytes:
         """The body of a 200; what cannot be decided goes to large, as far as the mode lets the router say so."""
         try:

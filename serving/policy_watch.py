@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from enum import StrEnum
 
 from serving.metrics import Metrics
 from smart_routing.errors import SettingsError
@@ -11,6 +12,13 @@ from smart_routing.policy import Policy, PolicyFile
 from smart_routing.router import Router
 
 _log = logging.getLogger(__name__)
+
+
+class PolicyOutcome(StrEnum):
+    """How a look at a file that changed ended."""
+
+    LOADED = "loaded"
+    REJECTED = "rejected"
 
 
 class PolicyWatch:
@@ -24,6 +32,8 @@ class PolicyWatch:
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._clock = clock
+        for outcome in PolicyOutcome:
+            metrics.policy_reloads.labels(outcome)
 
     def start(self) -> None:
         """The first look; raises `SettingsError`: a router without the overrides it was given is not to start."""
@@ -35,7 +45,7 @@ class PolicyWatch:
         try:
             policy = self._file.poll(now=now)
         except SettingsError as error:
-            self._metrics.policy_reloads.labels("rejected").inc()
+            self._metrics.policy_reloads.labels(PolicyOutcome.REJECTED).inc()
             log_event(_log, "policy_rejected", level=logging.ERROR, reason=str(error))
             policy = self._file.in_force(now=now)
         self._follow(policy)
@@ -44,7 +54,7 @@ class PolicyWatch:
     def _follow(self, policy: Policy) -> None:
         if policy.revision != self._router.policy.revision:
             self._router.policy = policy
-            self._metrics.policy_reloads.labels("loaded").inc()
+            self._metrics.policy_reloads.labels(PolicyOutcome.LOADED).inc()
             log_event(
                 _log,
                 "policy_loaded",

@@ -83,6 +83,8 @@ class Reloader:
         self._refused: dict[BundleRef | str, datetime] = {}
         self._failures = 0
         self.status = ReloadStatus()
+        for outcome in (ReloadOutcome.LOADED, ReloadOutcome.REJECTED, ReloadOutcome.FAILED):
+            metrics.model_reloads.labels(outcome)
 
     def start(self) -> ReloadOutcome:
         """The first look; where it gives nothing, the last known good version serves."""

@@ -59,6 +59,8 @@ class RoutingService:
         self._max_in_flight = max_in_flight
         self._recording = recording
         self._in_flight = 0
+        for reason in FALLBACKS:
+            metrics.fallbacks.labels(reason)
 
     async def decide(
         self, request: Request, *, deadline: float, pin: str | None = None, tracking: Tracking = BY_QUERY_ID

@@ -45,6 +45,7 @@ class EventMetrics:
     registry: CollectorRegistry
     events: Counter
     spill_bytes: Gauge
+    spill_limit_bytes: Gauge
     store_failures: Counter
     templates: Counter
     known_heavy_failures: Counter
@@ -73,6 +74,9 @@ class EventMetrics:
                 "smart_routing_event_spill_bytes",
                 "Bytes of accepted events that the store does not have yet.",
                 registry=registry,
+            ),
+            spill_limit_bytes=Gauge(
+                "smart_routing_event_spill_limit_bytes", "Bytes that such events may have.", registry=registry
             ),
             store_failures=Counter(
                 "smart_routing_event_store_failures_total",

@@ -1,0 +1,185 @@
+"""Prometheus takes the configuration and the rules as they are meant, and Alertmanager tells a chat and a mailbox."""
+
+import json
+import queue
+import shutil
+import socketserver
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import pytest
+
+from infra.local.processes import LOOPBACK, Program, Server, answers, free_port, require, running, server_environment
+
+PROMETHEUS = Path(__file__).parents[2] / "infra" / "prometheus"
+ALERTMANAGER = Path(__file__).parents[2] / "infra" / "alertmanager"
+JOBS = ["router", "collector", "trino-gateway", "alertmanager"]
+NOTICE_SECONDS = 20.0
+
+Listener = TypeVar("Listener", bound=socketserver.TCPServer)
+
+pytestmark = pytest.mark.service
+
+
+def promtool(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    program = require(Program("Prometheus's promtool", ("promtool",)))
+    return subprocess.run([program, *words], check=False, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A folder with the configuration as it stands, the targets and the tokens of a site."""
+    folder = tmp_path / "prometheus"
+    shutil.copytree(PROMETHEUS, folder)
+    for name in ("targets", "tokens"):
+        (folder / name).mkdir()
+    for job in JOBS:
+        (folder / "targets" / f"{job}.json").write_text(json.dumps([{"targets": [f"{LOOPBACK}:9"]}]))
+        (folder / "tokens" / job).write_text("only-on-loopback")
+    return folder
+
+
+def test_configuration_and_rules_are_valid(site: Path) -> None:
+    checked = promtool("check", "config", "--lint=all", "--lint-fatal", site / "prometheus.yml")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert "WARNING" not in checked.stdout
+
+
+def test_rules_fire_and_stay_quiet_as_their_tests_say(site: Path) -> None:
+    checked = promtool("test", "rules", *sorted((site / "tests").glob("*.yml")))
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_a_rule_that_never_fires_fails_its_test(site: Path) -> None:
+    rules = (site / "alerts.yml").read_text()
+    (site / "alerts.yml").write_text(rules.replace('{outcome="refused"}', '{outcome="stored"}'))
+    checked = promtool("test", "rules", site / "tests" / "events.yml")
+    assert checked.returncode == 1
+    assert "EventsRefused" in checked.stderr
+
+
+class Chat(ThreadingHTTPServer):
+    """An incoming webhook; what is posted to it is in `messages`."""
+
+    def __init__(self) -> None:
+        super().__init__((LOOPBACK, 0), ChatHandler)
+        self.messages: queue.Queue[str] = queue.Queue()
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.server_port}/hook-8f3a"
+
+
+class ChatHandler(BaseHTTPRequestHandler):
+    server: Chat
+
+    def do_POST(self) -> None:
+        self.server.messages.put(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Not on the test's output."""
+
+
+class Mailbox(socketserver.ThreadingTCPServer):
+    """A mail server that takes everything; what it was sent is in `messages`."""
+
+    def __init__(self) -> None:
+        super().__init__((LOOPBACK, 0), MailboxHandler)
+        self.messages: queue.Queue[str] = queue.Queue()
+
+    @property
+    def address(self) -> str:
+        return f"{LOOPBACK}:{self.server_address[1]}"
+
+
+class MailboxHandler(socketserver.StreamRequestHandler):
+    server: Mailbox
+
+    def handle(self) -> None:
+        self._say("220 mailbox")
+        while command := self.rfile.readline().decode().strip():
+            if command == "DATA":
+                self._say("354 until a dot")
+                lines = iter(lambda: self.rfile.readline().decode(), ".\r\n")
+                self.server.messages.put("".join(lines))
+            self._say("221 bye" if command == "QUIT" else "250 ok")
+
+    def _say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+
+@contextmanager
+def serving(server: Listener) -> Iterator[Listener]:
+    with server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def chat() -> Iterator[Chat]:
+    with serving(Chat()) as server:
+        yield server
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with serving(Mailbox()) as server:
+        yield server
+
+
+@contextmanager
+def alertmanager(folder: Path, chat: Chat, mailbox: Mailbox) -> Iterator[Server]:
+    """Alertmanager on the configuration but for its mail server; its URL is in the environment."""
+    program = require(Program("Alertmanager", ("prometheus-alertmanager", "alertmanager")))
+    shutil.copytree(ALERTMANAGER, folder)
+    config = folder / "alertmanager.yml"
+    config.write_text(config.read_text().replace("localhost:25", mailbox.address))
+    (folder / "secrets").mkdir()
+    (folder / "secrets" / "chat-url").write_text(f"{chat.url}\n")
+    (folder / "secrets" / "smtp-password").touch()
+    url = f"http://{LOOPBACK}:{free_port()}"
+    listen = [f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address="]
+    server = Server(
+        title="Alertmanager",
+        command=[program, f"--config.file={config}", f"--storage.path={folder}/data", *listen],
+        environment=server_environment(folder, URL=url),
+        folder=folder,
+        ready=lambda: answers(f"{url}/-/ready"),
+    )
+    with running(server):
+        yield server
+
+
+def test_critical_alert_reaches_chat_and_mailbox_and_no_secret_the_log(
+    tmp_path: Path, chat: Chat, mailbox: Mailbox
+) -> None:
+    alert = {
+        "labels": {"alertname": "CollectorDown", "severity": "critical", "instance": "collector:8090"},
+        "annotations": {
+            "summary": "Collector collector:8090 does not answer",
+            "description": "Query events are lost.",
+            "runbook": "docs/operations.md#collectordown",
+        },
+    }
+    with alertmanager(tmp_path / "alertmanager", chat, mailbox) as server:
+        httpx.post(f"{server.environment['URL']}/api/v2/alerts", json=[alert]).raise_for_status()
+        message = chat.messages.get(timeout=NOTICE_SECONDS)
+        mail = mailbox.messages.get(timeout=NOTICE_SECONDS)
+    (attachment,) = json.loads(message)["attachments"]
+    assert attachment["title"] == "FIRING CollectorDown (critical)"
+    assert attachment["text"] == (
+        "Collector collector:8090 does not answer. Query events are lost. docs/operations.md#collectordown\n"
+    )
+    assert "Subject: [FIRING:1] CollectorDown" in mail
+    assert chat.url not in server.log.read_text()
