@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-.PHONY: help setup demo test check format format-check lint types imports docs lock services clean
+.PHONY: help setup demo test check format format-check lint types imports docs lock services bench clean
 
 # uv does not read pip's configuration: an index, a certificate or a time limit set for pip is handed on.
 define as_pip
@@ -84,6 +84,9 @@ endef
 
 services: ## the servers that service tests use: PostgreSQL, Chromium, an S3 server
 	@infra/local/services.sh
+
+bench: setup ## times to acknowledge an event, the collector beside an empty sink
+	@$(BIN)/python -m benchmarks.event_sink
 
 clean: ## removes the environment, caches and what the demo wrote
 	@rm -rf $(VENV) var/demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -15,7 +15,7 @@ from typing import TypeVar
 import httpx
 import pytest
 
-from infra.local.processes import LOOPBACK, Program, Server, answers, free_port, require, running, server_environment
+from infra.local.processes import LOOPBACK, Answers, Program, Server, free_port, require, running, server_environment
 
 PROMETHEUS = Path(__file__).parents[2] / "infra" / "prometheus"
 ALERTMANAGER = Path(__file__).parents[2] / "infra" / "alertmanager"
@@ -140,7 +140,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 @contextmanager
 def alertmanager(folder: Path, chat: Chat, mailbox: Mailbox) -> Iterator[Server]:
-    """Alertmanager on the configuration but for its mail server; its URL is in the environment."""
+    """Alertmanager on the configuration but for its mail server."""
     program = require(Program("Alertmanager", ("prometheus-alertmanager", "alertmanager")))
     shutil.copytree(ALERTMANAGER, folder)
     config = folder / "alertmanager.yml"
@@ -152,10 +152,11 @@ def alertmanager(folder: Path, chat: Chat, mailbox: Mailbox) -> Iterator[Server]
     listen = [f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address="]
     server = Server(
         title="Alertmanager",
+        url=url,
         command=[program, f"--config.file={config}", f"--storage.path={folder}/data", *listen],
-        environment=server_environment(folder, URL=url),
+        environment=server_environment(folder),
         folder=folder,
-        ready=lambda: answers(f"{url}/-/ready"),
+        ready=Answers(f"{url}/-/ready"),
     )
     with running(server):
         yield server
@@ -173,7 +174,7 @@ def test_critical_alert_reaches_chat_and_mailbox_and_no_secret_the_log(
         },
     }
     with alertmanager(tmp_path / "alertmanager", chat, mailbox) as server:
-        httpx.post(f"{server.environment['URL']}/api/v2/alerts", json=[alert]).raise_for_status()
+        httpx.post(f"{server.url}/api/v2/alerts", json=[alert]).raise_for_status()
         message = chat.messages.get(timeout=NOTICE_SECONDS)
         mail = mailbox.messages.get(timeout=NOTICE_SECONDS)
     (attachment,) = json.loads(message)["attachments"]

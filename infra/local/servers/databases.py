@@ -21,7 +21,13 @@ from infra.local.servers.programs import mariadb_program, postgres_program, redi
 
 def postgres(folder: Path, port: int) -> Server:
     """PostgreSQL, whose one user `smart_routing` needs no password; its URL is that of the database `postgres`."""
-    settings = {"listen_addresses": LOOPBACK, "port": port, "unix_socket_directories": "", "fsync": "off"}
+    settings = {
+        "listen_addresses": LOOPBACK,
+        "port": port,
+        "unix_socket_directories": "",
+        "fsync": "off",
+        "log_min_error_statement": "panic",  # a batch of events that fails would be in the log, SQL and all
+    }
     options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     data, address = folder / "data", ("-h", LOOPBACK, "-p", str(port))
     users = ["-U", "smart_routing", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
