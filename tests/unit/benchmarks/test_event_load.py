@@ -29,7 +29,7 @@ def test_one_in_twenty_is_heavy(load: EventLoad) -> None:
 def test_every_event_is_a_query_of_its_own_that_the_collector_cuts(load: EventLoad) -> None:
     events = [examine(load.body(number)) for number in range(len(load))]
     completed = [event for event in events if isinstance(event, Completed)]
-    assert len({event.query_id for event in completed}) == len(load)
+    assert len({event.record.query_id for event in completed}) == len(load)
     assert max(len(event.line) for event in completed) < LIGHT_BYTES
     assert all(b"planted" in event.line for event in completed)
 

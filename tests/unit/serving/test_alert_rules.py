@@ -15,7 +15,8 @@ from serving.collector import Components
 from smart_routing.settings import CollectorSettings
 from tests.collected import Collected
 from tests.served import Served
-from tests.unit.serving.event_store import MemoryStore
+from tests.unit.serving.event_store import RULES, MemoryStore
+from tests.unit.serving.known_heavy_store import MemoryKnownHeavy
 
 ROOT = Path(__file__).parents[3]
 PROMETHEUS = ROOT / "infra" / "prometheus"
@@ -64,10 +65,10 @@ def samples(text: str, job: str) -> list[Sample]:
 def exported(serve: Callable[..., Served], tmp_path: Path) -> Iterator[list[Sample]]:
     """What Prometheus has of a router that made one decision, a collector that took nothing yet, and the gateway."""
     (tmp_path / "policy.json").write_text('{"revision": 1}')
-    router = serve(policy_file=tmp_path / "policy.json")
+    router = serve(policy_file=str(tmp_path / "policy.json"))
     router.route("select 1")
     settings = CollectorSettings(spill_dir=tmp_path / "spill", rejects=tmp_path / "rejects.jsonl")
-    with Collected(Components(settings, MemoryStore())) as collector:
+    with Collected(Components(settings, MemoryStore(), known_heavy=MemoryKnownHeavy(), rules=RULES)) as collector:
         yield [
             *samples(router.admin("GET", "/metrics").text, "router"),
             *samples(collector.get("/metrics").text, "collector"),
