@@ -15,10 +15,11 @@ from typing import TypeVar
 import httpx
 import pytest
 
-from infra.local.processes import LOOPBACK, Answers, Program, Server, free_port, require, running, server_environment
+from infra.local.processes import LOOPBACK, Program, Server, free_port, require, running
+from infra.local.servers import observability
+from infra.local.servers.observability import alertmanager_site
 
 PROMETHEUS = Path(__file__).parents[2] / "infra" / "prometheus"
-ALERTMANAGER = Path(__file__).parents[2] / "infra" / "alertmanager"
 JOBS = ["router", "collector", "trino-gateway", "alertmanager"]
 NOTICE_SECONDS = 20.0
 
@@ -141,23 +142,12 @@ def mailbox() -> Iterator[Mailbox]:
 @contextmanager
 def alertmanager(folder: Path, chat: Chat, mailbox: Mailbox) -> Iterator[Server]:
     """Alertmanager on the configuration but for its mail server."""
-    program = require(Program("Alertmanager", ("prometheus-alertmanager", "alertmanager")))
-    shutil.copytree(ALERTMANAGER, folder)
+    alertmanager_site(folder, chat_url=chat.url)
     config = folder / "alertmanager.yml"
-    config.write_text(config.read_text().replace("localhost:25", mailbox.address))
-    (folder / "secrets").mkdir()
-    (folder / "secrets" / "chat-url").write_text(f"{chat.url}\n")
-    (folder / "secrets" / "smtp-password").touch()
-    url = f"http://{LOOPBACK}:{free_port()}"
-    listen = [f"--web.listen-address={url.removeprefix('http://')}", "--cluster.listen-address="]
-    server = Server(
-        title="Alertmanager",
-        url=url,
-        command=[program, f"--config.file={config}", f"--storage.path={folder}/data", *listen],
-        environment=server_environment(folder),
-        folder=folder,
-        ready=Answers(f"{url}/-/ready"),
-    )
+    text = config.read_text().replace("localhost:25", mailbox.address)
+    config.unlink()
+    config.write_text(text)
+    server = observability.alertmanager(folder, free_port())
     with running(server):
         yield server
 

@@ -29,7 +29,7 @@ def postgres(folder: Path, port: int) -> Server:
         "log_min_error_statement": "panic",  # a batch of events that fails would be in the log, SQL and all
     }
     options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
-    data, address = folder / "data", ("-h", LOOPBACK, "-p", str(port))
+    data, address = folder / "data", ("-h", LOOPBACK, "-p", str(port), "-U", "smart_routing", "-d", "postgres")
     users = ["-U", "smart_routing", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]
     return Server(
         title="PostgreSQL",
@@ -61,10 +61,11 @@ def create_database(server_url: str, name: str) -> str:
 def redis(folder: Path, port: int) -> Server:
     """Redis that keeps its data in a log of what was written."""
     keep: list[str | Path] = ["--dir", folder, "--save", "", "--appendonly", "yes"]
+    plain = ["--set-proc-title", "no"]  # a title overwrites the environment that `ps e` and /proc show
     return Server(
         title="Redis",
         url=f"redis://{LOOPBACK}:{port}/0",
-        command=[require(redis_program("redis-server")), "--bind", LOOPBACK, "--port", str(port), *keep],
+        command=[require(redis_program("redis-server")), "--bind", LOOPBACK, "--port", str(port), *keep, *plain],
         environment=server_environment(folder),
         folder=folder,
         ready=Succeeds((require(redis_program("redis-cli")), "-e", "-h", LOOPBACK, "-p", str(port), "ping")),

@@ -1,0 +1,190 @@
+"""process-compose, the supervisor of a stack: its configuration, its control, and that nothing of it is left."""
+
+import json
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from infra.local.processes import Answers, Server, Succeeds, require, server_environment
+from infra.local.servers.programs import ROOT, supervisor_program
+from infra.local.stack.marked import end, marked
+from infra.local.stack.parts import Part, Step
+from infra.local.stack.site import Site
+
+MARK: Final = "STACK_FOLDER"
+"""In the environment of the supervisor and of all that it starts: by this a stack knows its own processes."""
+SOCKET_BYTES: Final = 100
+"""A longer path is no address of a Unix socket."""
+START_SECONDS: Final = 15.0
+STOP_SECONDS: Final = 90.0
+PATIENCE: Final = 180
+"""Seconds without an answer after which a server is started again."""
+RESTART_SECONDS: Final = 1
+AS_WRITTEN: Final = {
+    "fields_order": ["message"],
+    "no_metadata": True,
+    "disable_json": True,
+    "no_color": True,
+    "flush_each_line": True,
+}
+"""Logs have the lines of the part and nothing else."""
+
+
+class SupervisorError(Exception):
+    """The supervisor did not start, or does not do as it is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """What the supervisor knows of a part; its process may be one of the past."""
+
+    name: str
+    status: str
+    healthy: bool
+    exit_code: int
+    restarts: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Supervisor:
+    """The supervisor of the stack in `folder`, whether it runs or not."""
+
+    folder: Path
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "supervisor.sock"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "supervisor.log"
+
+    def is_alive(self) -> bool:
+        """Whether it answers; a socket that a dead one left does not."""
+        with suppress(httpx.HTTPError), self._client() as client:
+            return client.get("/live").is_success
+        return False
+
+    def start(self, site: Site, parts: Sequence[Part]) -> None:
+        """Starts it with its parts and waits until it answers, not until they are ready; raises `SupervisorError`."""
+        if len(os.fsencode(self.socket)) > SOCKET_BYTES:
+            raise SupervisorError(f"{self.socket} is too long for a socket: name a folder of a shorter path (--folder)")
+        config = self.folder / "supervisor.json"
+        config.touch(mode=0o600)
+        config.write_text(json.dumps(configuration(site, parts), indent=1))
+        control = ["--use-uds", "--unix-socket", str(self.socket), "--log-file", str(self.log)]
+        with (self.folder / "supervisor.err").open("wb") as sink:
+            process = subprocess.Popen(
+                [require(supervisor_program()), "up", "--config", config, "--tui=false", "--disable-dotenv", *control],
+                cwd=ROOT,
+                env=server_environment(self.folder, **{MARK: str(self.folder)}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # where it repeats every part's log
+                stderr=sink,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self.is_alive():
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise SupervisorError(f"the supervisor does not answer: see {self.log} and {sink.name}")
+            time.sleep(0.1)
+
+    def states(self) -> dict[str, PartState]:
+        """By name; raises `SupervisorError` where it does not answer."""
+        try:
+            with self._client() as client:
+                found = client.get("/processes").raise_for_status().json()["data"]
+        except httpx.HTTPError as error:
+            raise SupervisorError(f"the supervisor does not answer: {error}; see {self.log}") from error
+        return {entry["name"]: _state(entry) for entry in found}
+
+    def stop(self) -> None:
+        """Ends it with all its parts, and whatever of theirs is left; without it, only the latter."""
+        with suppress(httpx.HTTPError), self._client() as client:
+            client.post("/project/stop", timeout=STOP_SECONDS)
+        deadline = time.monotonic() + STOP_SECONDS
+        while self.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.2)
+        end(self.processes)
+        self.socket.unlink(missing_ok=True)
+
+    def processes(self) -> list[int]:
+        """The ids of its processes that live, its own and those of parts that it lost among them."""
+        return marked(MARK, str(self.folder))
+
+    def _client(self) -> httpx.Client:
+        transport = httpx.HTTPTransport(uds=str(self.socket))
+        return httpx.Client(transport=transport, base_url="http://supervisor", timeout=5.0)
+
+
+def configuration(site: Site, parts: Iterable[Part]) -> dict[str, Any]:
+    """process-compose's own form of the parts."""
+    chosen = list(parts)
+    works = {part.name: part.work(site) for part in chosen}
+    return {
+        "version": "0.5",
+        "is_strict": True,
+        "disable_env_expansion": True,
+        "ordered_shutdown": True,
+        "processes": {part.name: _process(part, works) for part in chosen},
+    }
+
+
+def _process(part: Part, works: dict[str, Server | Step]) -> dict[str, Any]:
+    work = works[part.name]
+    common = {
+        "environment": [f"{name}={value}" for name, value in work.environment.items()],
+        "log_location": str(work.log),
+        "log_configuration": AS_WRITTEN,
+        "depends_on": {need: {"condition": _condition(works[need])} for need in part.needs},
+    }
+    return common | (_server(work) if isinstance(work, Server) else _step(work))
+
+
+def _condition(work: Server | Step) -> str:
+    return "process_healthy" if isinstance(work, Server) else "process_completed_successfully"
+
+
+def _server(server: Server) -> dict[str, Any]:
+    return {
+        "entrypoint": [str(word) for word in (*server.identity.prefix, *server.command)],
+        "working_dir": str(server.workdir or server.folder),
+        "readiness_probe": _probe(server.ready) | {"period_seconds": 1, "failure_threshold": PATIENCE},
+        "availability": {"restart": "always", "backoff_seconds": RESTART_SECONDS},
+        "shutdown": {"signal": int(server.stop_signal), "timeout_seconds": 15},
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {"entrypoint": list(step.command), "working_dir": str(ROOT), "availability": {"restart": "no"}}
+
+
+def _probe(ready: Answers | Succeeds) -> dict[str, Any]:
+    if isinstance(ready, Succeeds):
+        return {"exec": {"command": shlex.join(map(str, ready.command))}, "timeout_seconds": 3}
+    if ready.text:
+        command = f"curl -fsS {shlex.quote(ready.url)} | grep -qF {shlex.quote(ready.text)}"
+        return {"exec": {"command": command}, "timeout_seconds": 3}
+    site = urlsplit(ready.url)
+    return {"http_get": {"host": site.hostname, "port": str(site.port), "path": site.path}, "timeout_seconds": 3}
+
+
+def _state(entry: dict[str, Any]) -> PartState:
+    return PartState(
+        name=entry["name"],
+        status=entry["status"],
+        healthy=entry["is_ready"] == "Ready",
+        exit_code=entry["exit_code"],
+        restarts=entry["restarts"],
+        pid=entry["pid"],
+    )
