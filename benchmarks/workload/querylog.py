@@ -1,0 +1,107 @@
+"""Make a real query log: drive the workload through two Trinos, small and large, and keep their events."""
+
+import sys
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+from benchmarks.workload import data
+from benchmarks.workload.fleet import Cluster, Fleet, Leg, LegResult, fleet
+from benchmarks.workload.placement import LARGE, SMALL, by_role, some_rerun
+from benchmarks.workload.schedule import Schedule, make_schedule
+from benchmarks.workload.sink import write_log
+from benchmarks.workload.source import describe
+from benchmarks.workload.tenants import TENANTS
+from benchmarks.workload.truth import SCALED_RULE, RunSummary, summarise
+from flows.command import CommandParser, run
+from infra.local.processes import MissingProgramError, ServerError
+from smart_routing.errors import InputError, SmartRoutingError
+
+CLUSTERS: Final = (Cluster(SMALL, SMALL), Cluster(LARGE, LARGE))
+OUTPUT: Final = Path("var") / "workload"
+PER_SECOND: Final = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class QueryLog:
+    """A log that was made: its folder, and its run in figures."""
+
+    folder: Path
+    summary: RunSummary
+
+    def as_json(self) -> dict[str, Any]:
+        return {"folder": str(self.folder), **self.summary.as_json()}
+
+    def __str__(self) -> str:
+        return (
+            f"{self.summary}\n\nthe log      {self.folder}\n"
+            f"to train     .venv/bin/python -m flows.train_classifier --events {self.folder} "
+            f"--cpu-seconds {SCALED_RULE.cpu_seconds:g} --memory-bytes {SCALED_RULE.memory_bytes}"
+        )
+
+
+def make_log(schedule: Schedule, folder: Path) -> QueryLog:
+    """Boots the clusters, makes the data, drives the schedule and fills `folder`, which must not exist.
+
+    Raises `InputError` where it does, or a program is missing.
+    """
+    if folder.exists():
+        raise InputError(f"--out is {folder}, which exists: expected a folder to be made")
+    with plain_errors(), TemporaryDirectory(prefix="smart-routing-workload-") as scratch:
+        tell("starting two Trinos")
+        with fleet(CLUSTERS, Path(scratch)) as clusters:
+            result = prepare_and_drive(clusters, schedule)
+    summary = summarise(result.drive, result.events, driver_cpu_seconds=result.driver_cpu_seconds)
+    folder.mkdir(parents=True)
+    write_log(result.events.values(), folder / "events.jsonl.gz")
+    (folder / "SOURCE.md").write_text(describe(schedule, summary, made_at=datetime.now(UTC)))
+    return QueryLog(folder, summary)
+
+
+def prepare_and_drive(clusters: Fleet, schedule: Schedule) -> LegResult:
+    began = time.monotonic()
+    tell("making the tenants' tables")
+    clusters.prepare(TENANTS, data.whole)
+    tell(f"made in {time.monotonic() - began:.0f} s; driving {len(schedule.statements)} statements")
+    leg = Leg(name=f"log{schedule.seed}", schedule=schedule, place=lambda _: by_role, rerun=some_rerun)
+    return clusters.run(leg)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """What keeps a run from starting, as errors that a command line tells in one line."""
+    try:
+        yield
+    except MissingProgramError as error:
+        raise InputError(str(error)) from error
+    except (ServerError, data.PreparationError) as error:
+        raise SmartRoutingError(str(error)) from error
+
+
+def tell(text: str) -> None:
+    """Progress."""
+    sys.stderr.write(f"workload: {text}\n")
+
+
+def main() -> None:
+    parser = CommandParser(module="benchmarks.workload.querylog", description=str(__doc__))
+    parser.add_argument("--minutes", type=float, default=10.0, help="length of the run (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the statements and their times (%(default)s)")
+    parser.add_argument("--per-second", type=float, default=PER_SECOND, help="arrivals on average (%(default)s)")
+    parser.add_argument("--out", type=Path, help="folder to make (default: a new one in var/workload)")
+    run(parser, _command, needs_prefect=False)
+
+
+def _command(options: Namespace) -> QueryLog:
+    schedule = make_schedule(options.seed, seconds=options.minutes * 60, per_second=options.per_second)
+    return make_log(schedule, options.out or OUTPUT / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-seed{options.seed}")
+
+
+if __name__ == "__main__":
+    main()
