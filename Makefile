@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-.PHONY: help setup demo querylog test check format format-check lint types imports docs lock services bench clean
+.PHONY: help setup demo querylog bench-isolation test check format format-check lint types imports docs lock services bench clean
 
 # uv does not read pip's configuration: an index, a certificate or a time limit set for pip is handed on.
 define as_pip
@@ -49,6 +49,9 @@ demo: setup ## the whole loop on the bundled query log: ingest, train, promote, 
 
 querylog: setup ## a new real query log from two Trinos; MINUTES=10 SEED=1
 	@$(BIN)/python -m benchmarks.workload.querylog --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
+
+bench-isolation: setup ## light statements with and without routing, 5 pairs; BENCH_ARGS=--quick
+	@$(BIN)/python -m benchmarks.isolation $(BENCH_ARGS)
 
 test: setup ## every test this machine can run; names what it cannot run, and why
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -1,0 +1,173 @@
+"""Measure isolation: the same workload on two equal Trinos in turn, and on small/large by our router."""
+
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from benchmarks.isolation.figures import Pair, leg_figures, truth
+from benchmarks.isolation.report import Results, machine, section, write_json, write_section
+from benchmarks.isolation.training import TrainedRouter, train_router
+from benchmarks.workload import data
+from benchmarks.workload.fleet import Cluster, Fleet, Leg, LegResult, fleet
+from benchmarks.workload.placement import LARGE, SMALL, ByRouter, RoundRobin, all_rerun
+from benchmarks.workload.querylog import PER_SECOND, make_log, plain_errors, tell
+from benchmarks.workload.schedule import Schedule, make_schedule
+from benchmarks.workload.tenants import TENANTS
+from benchmarks.workload.truth import SCALED_RULE
+from flows.command import CommandParser, positive, run
+from infra.local.processes import server_environment
+from infra.local.servers import router_server
+from smart_routing.errors import InputError
+
+EQUALS: Final = ("equal-a", "equal-b")
+CLUSTERS: Final = (
+    Cluster(EQUALS[0], LARGE, core=0),
+    Cluster(EQUALS[1], LARGE, core=1),
+    Cluster(SMALL, SMALL, core=0),
+    Cluster(LARGE, LARGE, core=1),
+)
+ROOT: Final = Path(__file__).parents[2]
+RESULTS: Final = ROOT / "benchmarks" / "results" / "isolation.json"
+QUICK_RESULTS: Final = ROOT / "var" / "isolation-quick.json"
+PAGE: Final = ROOT / "docs" / "performance.md"
+TRAINING_SEED: Final = 1000
+"""Far from the seeds of the legs: the router has not seen their statements."""
+
+WARM_UP_SEED: Final = 999
+WARM_UP_MINUTES: Final = 1.0
+"""Of both legs before the first pair, unmeasured: a JVM that is cold takes seconds for what it later does in one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is measured, and where the router's log is (None: made first, in `train_minutes`)."""
+
+    pairs: int
+    minutes: float
+    per_second: float
+    seed: int
+    events: Path | None
+    train_minutes: float
+
+    def schedule(self, seed: int, *, minutes: float | None = None) -> Schedule:
+        """The plan's kind of schedule; of a leg's length, where no other is given."""
+        return make_schedule(seed, seconds=60 * (minutes or self.minutes), per_second=self.per_second)
+
+
+def measure(plan: Plan, folder: Path) -> Results:
+    """All pairs on one set of clusters over one lake; `folder` is filled."""
+    started = machine()
+    router = train(plan, folder)
+    tell(f"the router: {router.calibration}")
+    tell("starting four Trinos and the router")
+    with router_of(router, folder / "router") as url, fleet(CLUSTERS, folder) as clusters:
+        tell("making the tenants' tables")
+        clusters.prepare(TENANTS, data.whole)
+        measure_pair(clusters, plan.schedule(WARM_UP_SEED, minutes=WARM_UP_MINUTES), router=url)
+        pairs = tuple(
+            measure_pair(clusters, plan.schedule(plan.seed + number), router=url, routed_first=number % 2 == 1)
+            for number in range(plan.pairs)
+        )
+    return Results(
+        made_at=datetime.now(UTC),
+        machine=started,
+        minutes=plan.minutes,
+        per_second=plan.per_second,
+        router=router,
+        pairs=pairs,
+    )
+
+
+def train(plan: Plan, folder: Path) -> TrainedRouter:
+    """The router's model, from the log of the plan or from one that is made now on small/large."""
+    bundle = folder / "bundle"
+    if plan.events is not None:
+        return train_router(str(plan.events), bundle, seed=plan.seed)
+    log = make_log(plan.schedule(TRAINING_SEED, minutes=plan.train_minutes), folder / "log")
+    told = f"a run of this workload with seed {TRAINING_SEED} for {plan.train_minutes:g} minutes"
+    return replace(train_router(str(log.folder), bundle, seed=plan.seed), log=told)
+
+
+@contextmanager
+def router_of(trained: TrainedRouter, folder: Path) -> Iterator[str]:
+    """The real router with the bundle; yields the URL of its data port."""
+    folder.mkdir()
+    environment = server_environment(
+        folder,
+        SMART_ROUTING_SERVING_SOURCE=str(trained.bundle),
+        SMART_ROUTING_SERVING_STATE_DIR=str(folder / "state"),
+        SMART_ROUTING_SERVING_USER_KEY_FILE=str(folder / "user.key"),
+        SMART_ROUTING_SERVING_DECISION_LOG="",
+    )
+    with router_server(folder, environment) as url:
+        yield url
+
+
+def measure_pair(clusters: Fleet, schedule: Schedule, *, router: str, routed_first: bool = False) -> Pair:
+    """Both legs of one schedule, each on tables as they were made."""
+    leg = partial(Leg, schedule=schedule, rerun=all_rerun)
+    legs = [
+        leg(name=f"round-robin-{schedule.seed}", place=lambda _: RoundRobin(EQUALS)),
+        leg(name=f"routed-{schedule.seed}", place=lambda http: ByRouter(http, router)),
+    ]
+    in_turn = legs[::-1] if routed_first else legs
+    results = {one.name: run_leg(clusters, one) for one in in_turn}
+    round_robin, routed = (results[one.name] for one in legs)
+    known = truth(round_robin.drive, round_robin.events, SCALED_RULE)
+    arrivals = {statement.number: statement.at for statement in schedule.statements}
+    return Pair(
+        seed=schedule.seed,
+        statements=len(arrivals),
+        routed_first=routed_first,
+        round_robin=leg_figures(round_robin.drive, known, arrivals),
+        routed=leg_figures(routed.drive, known, arrivals),
+    )
+
+
+def run_leg(clusters: Fleet, leg: Leg) -> LegResult:
+    clusters.prepare(TENANTS, data.changed)
+    result = clusters.run(leg)
+    tell(f"{leg.name}: {len(result.drive.outcomes)} of {len(leg.schedule.statements)} in {result.drive.seconds:.0f} s")
+    return result
+
+
+def main() -> None:
+    parser = CommandParser(module="benchmarks.isolation", description=str(__doc__))
+    parser.add_argument("--pairs", type=positive, default=5, help="pairs of legs (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=2.25, help="length of a leg (%(default)s)")
+    parser.add_argument("--per-second", type=float, default=PER_SECOND, help="arrivals on average (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="of the first pair; each further one takes the next")
+    parser.add_argument("--events", type=Path, help="query log of this workload to train the router on")
+    parser.add_argument("--train-minutes", type=float, default=15.0, help="or the length of one to make (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help="one pair; the page is not written")
+    run(parser, _command, needs_prefect=False)
+
+
+def _command(options: Namespace) -> Results:
+    if (os.cpu_count() or 1) < 2:
+        raise InputError("this machine has one core: expected two, one for each Trino")
+    plan = Plan(
+        pairs=1 if options.quick else options.pairs,
+        minutes=options.minutes,
+        per_second=options.per_second,
+        seed=options.seed,
+        events=options.events,
+        train_minutes=options.train_minutes,
+    )
+    with plain_errors(), TemporaryDirectory(prefix="smart-routing-isolation-") as folder:
+        results = measure(plan, Path(folder))
+    write_json(results, QUICK_RESULTS if options.quick else RESULTS)
+    if not options.quick:
+        write_section(section(results), PAGE)
+    return results
+
+
+if __name__ == "__main__":
+    main()

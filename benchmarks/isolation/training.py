@@ -1,0 +1,41 @@
+"""The model of the routed legs: trained from a log of the same tenants, without a registry."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.workload.truth import SCALED_RULE
+from models.candidate import make_candidate, write_candidate
+from models.dataset import label
+from models.exclusions import read_exclusions
+from models.gate import read_gate
+from models.train import read_params
+from smart_routing.querylog.source import read_query_log
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedRouter:
+    """A bundle for a router, what it was made from and what its calibration says."""
+
+    bundle: Path
+    log: str
+    reads: int
+    heavy_reads: int
+    calibration: str
+
+
+def train_router(log: str, bundle: Path, *, seed: int) -> TrainedRouter:
+    """Trains on a query log under the scaled label rule and writes the bundle into a new folder.
+
+    The gate is not asked: the benchmark reports whatever the model does. Raises `TrainingError` for too small a log.
+    """
+    labelled = label(list(read_query_log(log, rejects=None)), SCALED_RULE, read_exclusions())
+    candidate = make_candidate(labelled, SCALED_RULE, read_params(seed=seed), read_gate())
+    bundle.mkdir(parents=True)
+    write_candidate(candidate, bundle)
+    return TrainedRouter(
+        bundle=bundle,
+        log=log,
+        reads=len(labelled.reads),
+        heavy_reads=sum(example.heavy for example in labelled.reads),
+        calibration=candidate.calibration.summary(),
+    )

@@ -1,0 +1,159 @@
+"""The figures of the isolation benchmark, and the page that it writes."""
+
+import json
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from benchmarks.isolation.figures import METRICS, LegFigures, Pair, Truth, compare, leg_figures, truth
+from benchmarks.isolation.report import Results, section, write_json, write_section
+from benchmarks.isolation.training import TrainedRouter
+from benchmarks.workload.tenants import Role
+from benchmarks.workload.truth import SCALED_RULE
+from tests.unit.benchmarks.runs import drive, events, outcome
+
+KILLED = "EXCEEDED_LOCAL_MEMORY_LIMIT"
+P90 = next(metric for metric in METRICS if metric.title == "light statements, P90")
+KILLS = next(metric for metric in METRICS if metric.title.startswith("killed"))
+
+
+def test_truth_is_of_the_measured_leg_and_leaves_out_what_tells_nothing() -> None:
+    outcomes = [
+        outcome(0),
+        outcome(1, ("equal-a", None)),
+        outcome(2, ("equal-a", KILLED)),
+        outcome(3, role=Role.ETL),
+        outcome(4, ("equal-a", "SYNTAX_ERROR")),
+        outcome(5, ("equal-b", "USER_CANCELED"), cancel_after=0.5),
+        outcome(6, ("equal-b", "TABLE_NOT_FOUND"), role=Role.ETL),
+    ]
+    known = truth(drive(*outcomes), events(*outcomes, cpu={1: 3.0}), SCALED_RULE)
+    assert known == Truth(light=frozenset({0}), heavy=frozenset({1, 2, 3}))
+
+
+def test_leg_counts_reruns_in_latency_and_what_was_cut_off_until_the_end() -> None:
+    known = Truth(light=frozenset({0, 1}), heavy=frozenset({2, 3}))
+    arrivals = {number: float(number) for number in range(5)}
+    done = drive(
+        outcome(0, ("large", None)),
+        outcome(2, ("small", KILLED), ("large", None)),
+        outcome(3, ("large", "EXCEEDED_CPU_LIMIT")),
+        outcome(4, ("small", "SYNTAX_ERROR")),
+        unfinished=1,
+        seconds=50.0,
+    )
+    assert leg_figures(done, known, arrivals) == LegFigures(
+        light=(2.0, 49.0),
+        heavy=(4.0, 2.0),
+        makespan=4.0,
+        size_failures=2,
+        reruns=1,
+        failures=1,
+        unfinished=1,
+        on_small=2,
+        light_on_large=1,
+        heavy_on_small=1,
+    )
+
+
+def leg(*light: float, size_failures: int = 0) -> LegFigures:
+    return LegFigures(
+        light=light,
+        heavy=(5.0,),
+        makespan=60.0,
+        size_failures=size_failures,
+        reruns=0,
+        failures=0,
+        unfinished=0,
+        on_small=1,
+        light_on_large=0,
+        heavy_on_small=0,
+    )
+
+
+def pair(seed: int, round_robin: LegFigures, routed: LegFigures) -> Pair:
+    return Pair(seed=seed, statements=3, routed_first=False, round_robin=round_robin, routed=routed)
+
+
+def test_quantiles_are_of_all_pairs_together_and_the_interval_is_over_pairs() -> None:
+    pairs = [pair(seed, leg(*[1.0 + seed] * 10), leg(*[0.5] * 10)) for seed in range(5)]
+    comparison = compare(pairs, P90, seed=1)
+    assert (comparison.round_robin, comparison.routed) == (5.0, 0.5)
+    assert comparison.difference == -4.5
+    assert -4.5 <= comparison.low < comparison.high < 0
+
+
+def test_pairs_without_a_difference_have_none_in_their_interval() -> None:
+    pairs = [pair(seed, leg(1.0, 2.0), leg(1.0, 2.0)) for seed in range(5)]
+    comparison = compare(pairs, P90, seed=1)
+    assert (comparison.difference, comparison.low, comparison.high) == (0.0, 0.0, 0.0)
+
+
+def test_worse_is_reported_as_worse() -> None:
+    pairs = [pair(seed, leg(1.0), leg(1.0, size_failures=3)) for seed in range(5)]
+    assert compare(pairs, KILLS, seed=1).difference == 3.0
+
+
+def test_one_pair_has_no_interval() -> None:
+    comparison = compare([pair(1, leg(1.0), leg(2.0))], P90, seed=1)
+    assert comparison.difference == 1.0
+    assert math.isnan(comparison.low)
+
+
+@pytest.fixture
+def results() -> Results:
+    return Results(
+        made_at=datetime(2026, 11, 23, tzinfo=UTC),
+        machine="2 cores of a machine",
+        minutes=2.0,
+        per_second=1.2,
+        router=TrainedRouter(
+            bundle=Path("bundle"), log="a log", reads=900, heavy_reads=90, calibration="No bound is supported."
+        ),
+        pairs=(pair(4, leg(1.0), leg(0.5)), pair(5, leg(1.2), leg(0.6))),
+    )
+
+
+def test_section_tells_the_conditions_and_every_metric(results: Results) -> None:
+    text = section(results)
+    for part in (
+        "| light statements, P90 |",
+        "2 pairs",
+        "seeds 4, 5",
+        "No bound is supported.",
+        "2 cores of a machine",
+    ):
+        assert part in text
+    assert text.count("\n| ") == len(METRICS) + 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, "# Performance\n\nNEW\n"),
+        ("# Performance\n\n## Other\n\ntext\n", "# Performance\n\n## Other\n\ntext\n\nNEW\n"),
+        (
+            "# Performance\n\n## Isolation\n\nold\n\n### part\n\n## Other\n\ntext\n",
+            "# Performance\n\nNEW\n\n## Other\n\ntext\n",
+        ),
+        ("# Performance\n\n## Isolation\n\nold\n", "# Performance\n\nNEW\n"),
+    ],
+    ids=["no page", "no section", "a section among others", "a section at the end"],
+)
+def test_section_takes_the_place_of_the_one_before(tmp_path: Path, before: str | None, after: str) -> None:
+    page, new = tmp_path / "performance.md", "## Isolation\n\nfigures\n"
+    if before is not None:
+        page.write_text(before)
+    write_section(new, page)
+    assert page.read_text() == after.replace("NEW\n", new)
+    write_section(new, page)
+    assert page.read_text() == after.replace("NEW\n", new)
+
+
+def test_results_are_kept_as_json_with_the_figures_of_every_leg(tmp_path: Path, results: Results) -> None:
+    write_json(results, tmp_path / "new" / "isolation.json")
+    document = json.loads((tmp_path / "new" / "isolation.json").read_text())
+    assert [one["routed"]["light"] for one in document["pairs"]] == [[0.5], [0.6]]
+    assert {one["title"] for one in document["comparisons"]} == {metric.title for metric in METRICS}
