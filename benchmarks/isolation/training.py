@@ -29,7 +29,7 @@ def train_router(log: str, bundle: Path, *, seed: int) -> TrainedRouter:
     The gate is not asked: the benchmark reports whatever the model does. Raises `TrainingError` for too small a log.
     """
     labelled = label(list(read_query_log(log, rejects=None)), SCALED_RULE, read_exclusions())
-    candidate = make_candidate(labelled, SCALED_RULE, read_params(seed=seed), read_gate())
+    candidate = make_candidate(labelled, SCALED_RULE, params=read_params(seed=seed), gate=read_gate())
     bundle.mkdir(parents=True)
     write_candidate(candidate, bundle)
     return TrainedRouter(

@@ -31,7 +31,7 @@ def _label(event: Event | None, rule: LabelRule) -> QueryWeight | None:
     return rule.weight(
         cpu_seconds=record.cpu_seconds,
         peak_memory_bytes=record.peak_memory_bytes,
-        failed=record.failed,
+        succeeded=not record.failed and not record.running,
         error_code=record.error_code,
     )
 

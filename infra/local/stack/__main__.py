@@ -19,7 +19,8 @@ from infra.local.stack.site import Ports, Site, is_taken
 from infra.local.stack.state import ENVIRONMENT, NoStackError, Stack
 from infra.local.stack.supervisor import PartState, Supervisor, SupervisorError
 from smart_routing.errors import SmartRoutingError
-from smart_routing.policy_change import PolicyChange, change_policy_file
+from smart_routing.policy_change import PolicyChange, change_policy
+from smart_routing.policy_store import LocalPolicy
 from smart_routing.rollout import RouterMode
 
 READY_SECONDS: Final = 360.0
@@ -128,7 +129,7 @@ def _lay_out(site: Site, parts: Sequence[Part]) -> Stack:
     _write_token(site.token_file)
     if not site.policy_file.exists():
         change, now = PolicyChange(mode=RouterMode.FULL), datetime.now(UTC)
-        change_policy_file(site.policy_file, change, by=getpass.getuser(), now=now, reason="a new stack")
+        change_policy(LocalPolicy(site.policy_file), change, by=getpass.getuser(), now=now, reason="a new stack")
     for part in parts:
         work = part.work(site)
         work.folder.mkdir(exist_ok=True)

@@ -111,6 +111,7 @@ def _router(site: Site) -> Server:
     workers = {
         "SMART_ROUTING_SERVING_ADMIN_PORT": str(site.ports.router_admin),
         "SMART_ROUTING_SERVING_WORKERS": str(ROUTER_WORKERS),
+        "SMART_ROUTING_SERVING_GATEWAY_URL": site.url(site.ports.gateway),
     }
     environment = server_environment(folder, **site.settings(), **workers)
     return router(folder, site.ports.router, environment=environment, ready="/healthz")
@@ -123,6 +124,7 @@ def _collector(site: Site) -> Server:
         "SMART_ROUTING_COLLECTOR_SPILL_DIR": str(folder / "spill"),
         "SMART_ROUTING_COLLECTOR_REJECTS": str(folder / "rejects.jsonl"),
         "SMART_ROUTING_COLLECTOR_BATCH_SECONDS": "2",
+        "SMART_ROUTING_COLLECTOR_COORDINATORS": f"{site.url(site.ports.trino_small)},{site.url(site.ports.trino_large)}",
     }
     return collector(folder, site.ports.collector, environment=server_environment(folder, **site.settings(), **own))
 
@@ -179,14 +181,14 @@ PARTS: Final = (
         name="router",
         group="serving",
         work=_router,
-        needs=("mlflow",),
+        needs=("mlflow", "redis", "backends"),  # it asks the gateway whether it has both groups
         ports=lambda ports: (ports.router, *range(ports.router_admin, ports.router_admin + ROUTER_WORKERS)),
     ),
     Part(
         name="collector",
         group="events",
         work=_collector,
-        needs=("databases",),
+        needs=("databases", "redis"),
         ports=lambda ports: (ports.collector,),
     ),
     Part(

@@ -118,9 +118,24 @@ class Supervisor:
         end(self.processes)
         self.socket.unlink(missing_ok=True)
 
+    def stop_part(self, name: str) -> None:
+        """Ends one part, which stays so until `start_part`; raises `SupervisorError`."""
+        self._order("PATCH", f"/process/stop/{name}")
+
+    def start_part(self, name: str) -> None:
+        """Starts a part that was stopped; raises `SupervisorError`."""
+        self._order("POST", f"/process/start/{name}")
+
     def processes(self) -> list[int]:
         """The ids of its processes that live, its own and those of parts that it lost among them."""
         return marked(MARK, str(self.folder))
+
+    def _order(self, method: str, path: str) -> None:
+        try:
+            with self._client() as client:
+                client.request(method, path, timeout=STOP_SECONDS).raise_for_status()
+        except httpx.HTTPError as error:
+            raise SupervisorError(f"the supervisor did not do {path}: {error}; see {self.log}") from error
 
     def _client(self) -> httpx.Client:
         transport = httpx.HTTPTransport(uds=str(self.socket))
