@@ -52,8 +52,8 @@ def configure_logging(stream: TextIO, *, level: int = logging.INFO) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    for name in ("uvicorn.access", "httpx", "httpcore"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # a line for every request, and every poll
+    for name in ("uvicorn.access", "httpx", "httpcore", "botocore"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # a line for every request, every poll, every client
 
 
 def _safe(key: str, value: object) -> object:
