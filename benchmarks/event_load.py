@@ -23,7 +23,7 @@ class EventLoad:
 
     def __init__(self, log: Path, *, count: int, seed: int, note: str = "") -> None:
         """`log` is a folder of .jsonl.gz; `note` is put into every statement as a comment."""
-        random = Random(seed)  # noqa: S311  # a draw of sizes
+        random = Random(seed)  # a draw of sizes
         documents = list(islice(_documents(log), LIGHT_FORMS))
         self._light = [_Form(document, LIGHT_BYTES, note=note, random=random) for document in documents]
         self._heavy = [_Form(document, HEAVY_BYTES, note=note, random=random) for document in documents[:HEAVY_FORMS]]

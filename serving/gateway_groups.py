@@ -28,25 +28,25 @@ _decoder: Final = msgspec.json.Decoder(tuple[GatewayBackend, ...])
 
 
 def check_gateway_groups(gateway: httpx.Client, groups: RoutingGroups) -> None:
-    """Raises `SettingsError` for a group that no active backend of the gateway has, by its exact name.
+    """Raises `SettingsError` for a group that no backend of the gateway has, by its exact name.
 
-    A gateway that cannot be asked is no reason not to start, because it may be the one that starts last: it is logged,
+    Backends that were deactivated count: an outage of theirs must not keep a router from starting. A gateway that cannot be asked is no reason not to start, because it may be the one that starts last: it is logged,
     as is a large group without a spare member.
     """
     url = str(gateway.base_url)
     try:
-        active = [backend for backend in _backends(gateway) if backend.active]
+        backends = _backends(gateway)
     except (httpx.HTTPError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         _warn("gateway_unreachable", gateway=url, reason=" ".join(str(error).split()))
         return
-    known = {backend.routing_group for backend in active}
+    known = {backend.routing_group for backend in backends}
     missing = [group for group in (groups.small, groups.large) if group not in known]
     if missing:
         raise SettingsError(
-            f"trino-gateway {redact(url)} has no active backend in the routing group {' nor in '.join(missing)}: "
+            f"trino-gateway {redact(url)} has no backend in the routing group {' nor in '.join(missing)}: "
             f"its groups are {', '.join(sorted(known)) or 'none'}, and their case counts"
         )
-    members = [backend.name for backend in active if backend.routing_group == groups.large]
+    members = [backend.name for backend in backends if backend.active and backend.routing_group == groups.large]
     if len(members) == 1:
         _warn("gateway_group_without_spare", routing_group=groups.large, member=members[0])
 

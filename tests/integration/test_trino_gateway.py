@@ -154,16 +154,5 @@ def test_router_starts_with_groups_that_the_gateway_has(environment: dict[str, s
 
 def test_router_does_not_start_with_a_group_that_the_gateway_lacks(environment: dict[str, str], gateway: str) -> None:
     done = Shell(environment).python("-m", "serving", SMART_ROUTING_SERVING_SMALL_GROUP="Small")
-    told = "has no active backend in the routing group Small: its groups are large, small, and their case counts"
+    told = "has no backend in the routing group Small: its groups are large, small, and their case counts"
     assert (done.returncode, done.stderr) == (2, f"trino-gateway {gateway}/ {told}\n")
-
-
-def test_router_does_not_start_with_a_group_whose_backend_is_inactive(
-    environment: dict[str, str], gateway: str
-) -> None:
-    backend = f"{gateway}/gateway/backend"
-    httpx.post(f"{backend}/deactivate/large-1").raise_for_status()
-    done = Shell(environment).python("-m", "serving")
-    httpx.post(f"{backend}/activate/large-1").raise_for_status()
-    assert done.returncode == 2
-    assert "in the routing group large: its groups are small" in done.stderr
