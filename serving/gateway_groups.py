@@ -30,8 +30,9 @@ _decoder: Final = msgspec.json.Decoder(tuple[GatewayBackend, ...])
 def check_gateway_groups(gateway: httpx.Client, groups: RoutingGroups) -> None:
     """Raises `SettingsError` for a group that no backend of the gateway has, by its exact name.
 
-    Backends that were deactivated count: an outage of theirs must not keep a router from starting. A gateway that cannot be asked is no reason not to start, because it may be the one that starts last: it is logged,
-    as is a large group without a spare member.
+    Backends that were deactivated count: an outage of theirs must not keep a router from starting. A gateway that
+    cannot be asked is no reason not to start, because it may be the one that starts last: it is logged, as is a large
+    group without a spare member.
     """
     url = str(gateway.base_url)
     try:

@@ -20,6 +20,9 @@ from infra.local.servers import S3Server, S3Service
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+    from infra.local.stack.state import Stack
+    from tests.fleet import Fleet
+
 TEST_DATA: Final = "SMART_ROUTING_TEST_DATA"
 INSTALLED_BY_MAKE_SERVICES: Final = {
     "postgres_server",
@@ -255,6 +258,14 @@ def new_gateway(
             return stack.enter_context(servers.gateway_server(folder, database=postgres_database(), router=router))
 
         yield new
+
+
+@pytest.fixture(scope="session")
+def fleet(stack: "Stack") -> "Fleet":
+    """The whole stack with a model in production."""
+    from tests.fleet import Fleet
+
+    return Fleet(stack)
 
 
 @pytest.fixture

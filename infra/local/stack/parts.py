@@ -119,12 +119,13 @@ def _router(site: Site) -> Server:
 
 def _collector(site: Site) -> Server:
     folder = site.of("collector")
+    coordinators = (site.url(site.ports.trino_small), site.url(site.ports.trino_large))
     own = {
         "SMART_ROUTING_COLLECTOR_TOKEN_FILE": str(site.token_file),
         "SMART_ROUTING_COLLECTOR_SPILL_DIR": str(folder / "spill"),
         "SMART_ROUTING_COLLECTOR_REJECTS": str(folder / "rejects.jsonl"),
         "SMART_ROUTING_COLLECTOR_BATCH_SECONDS": "2",
-        "SMART_ROUTING_COLLECTOR_COORDINATORS": f"{site.url(site.ports.trino_small)},{site.url(site.ports.trino_large)}",
+        "SMART_ROUTING_COLLECTOR_COORDINATORS": ",".join(coordinators),
     }
     return collector(folder, site.ports.collector, environment=server_environment(folder, **site.settings(), **own))
 
