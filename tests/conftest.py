@@ -2,10 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +18,9 @@ from redis import Redis
 from infra.local import servers
 from infra.local.processes import MissingProgramError, require, scrub, server_environment
 from infra.local.servers import S3Server, S3Service
+from infra.local.servers.programs import ROOT
+from infra.local.stack.__main__ import EXIT_CODES
+from infra.local.stack.state import Stack
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -33,7 +38,12 @@ INSTALLED_BY_MAKE_SERVICES: Final = {
     "trino_large",
     "new_gateway",
     "chromium",
+    "stack",
+    "stack_folder",
 }
+STACK_SECONDS: Final = 900
+"""The first test of the stack waits until all of it is up."""
+STACK_GUARD: Final = 'cat >/dev/null; exec "$0" -m infra.local.stack down --folder "$1"'
 CHROMIUM_ARGUMENTS: Final = (
     "--no-sandbox",
     "--disable-gpu",
@@ -73,11 +83,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.service)
         if "test_data" in fixtures:
             item.add_marker(pytest.mark.data)
+        if "stack" in fixtures:
+            item.add_marker(pytest.mark.timeout(STACK_SECONDS))
+    items.sort(key=uses_stack)  # last, so that nothing else runs beside a stack
     without = [] if os.environ.get(TEST_DATA) else [item for item in items if item.get_closest_marker("data")]
     config.stash[WITHOUT_DATA] = without
     if without:
         config.hook.pytest_deselected(items=without)
         items[:] = [item for item in items if item not in without]
+
+
+def uses_stack(item: pytest.Item) -> bool:
+    return "stack" in getattr(item, "fixturenames", ())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -266,6 +283,54 @@ def fleet(stack: "Stack") -> "Fleet":
     from tests.fleet import Fleet
 
     return Fleet(stack)
+
+
+@pytest.fixture
+def stack_folder(new_server_folder: Callable[[str], Path]) -> Iterator[Path]:
+    """A folder for a stack of the test's own, which is down after the test, also where the test is killed."""
+    folder = new_server_folder(f"stack-{uuid.uuid4().hex[:8]}")
+    with down_at_the_end(folder):
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest, new_server_folder: Callable[[str], Path]) -> Iterator[Stack]:
+    """The whole stack as a user starts it, but on free ports; shared by the session."""
+    folder = new_server_folder("stack")
+    with down_at_the_end(folder):
+        started = stack_command("up", folder, "--free-ports")
+        if started.returncode == EXIT_CODES[MissingProgramError]:
+            raise MissingProgramError(started.stderr.strip())
+        if started.returncode:
+            pytest.fail(started.stdout + started.stderr, pytrace=False)
+        (ready,) = (line for line in started.stdout.splitlines() if line.startswith("stack: ready after"))
+        request.config.stash[FIGURES].append(ready)
+        yield Stack.read(folder)
+
+
+def stack_command(order: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """`python -m infra.local.stack` as a user calls it."""
+    return subprocess.run(
+        [sys.executable, "-m", "infra.local.stack", order, "--folder", folder, *options],
+        cwd=ROOT,
+        env=server_environment(folder, SMART_ROUTING_CACHE=str(servers.cache_folder())),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=STACK_SECONDS,
+    )
+
+
+@contextmanager
+def down_at_the_end(folder: Path) -> Iterator[None]:
+    """A process brings the stack down when its input closes: at the end of the block, or of this process."""
+    command = ["sh", "-c", STACK_GUARD, sys.executable, str(folder)]
+    guard = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        yield
+    finally:
+        guard.communicate()
+    assert guard.returncode == 0
 
 
 @pytest.fixture

@@ -6,17 +6,17 @@ import secrets
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from infra.local.processes import LOOPBACK, MissingProgramError, Server, ServerError, prepare, tail
+from infra.local.processes import LOOPBACK, MissingProgramError, Server, ServerError, prepare, require, tail
 from infra.local.servers.observability import alertmanager_site, prometheus_site
-from infra.local.servers.programs import ROOT
+from infra.local.servers.programs import ROOT, supervisor_program
 from infra.local.stack.parts import ROUTER_WORKERS, Part, UnknownPartError, select
 from infra.local.stack.site import Ports, Site, is_taken
-from infra.local.stack.state import ENVIRONMENT, NoStackError, Stack
+from infra.local.stack.state import ENVIRONMENT, NoStackError, Stack, forget
 from infra.local.stack.supervisor import PartState, Supervisor, SupervisorError
 from smart_routing.errors import SmartRoutingError
 from smart_routing.policy_change import PolicyChange, change_policy
@@ -27,6 +27,8 @@ READY_SECONDS: Final = 360.0
 MAX_RESTARTS: Final = 3
 """A server that ends so often before it is ready will not become so."""
 DONE: Final = "Completed"
+EXIT_CODES: Final[dict[type[Exception], int]] = {UnknownPartError: 2, MissingProgramError: 3}
+"""All other failures are 1."""
 
 
 class StackError(Exception):
@@ -50,7 +52,7 @@ def main() -> int:
         SmartRoutingError,
     ) as error:
         sys.stderr.write(f"stack: {error}\n")
-        return 2 if isinstance(error, UnknownPartError) else 1
+        return EXIT_CODES.get(type(error), 1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,8 +73,9 @@ def up(folder: Path, *, only: Sequence[str], free_ports: bool) -> int:
         raise StackError(f"processes of a stack without its supervisor are left in {folder}: run `make stack-down`")
     site, begun = Site(folder, Ports.free() if free_ports else Ports()), time.monotonic()
     _refuse_taken_ports(site, parts)
+    require(supervisor_program())
     stack = _lay_out(site, parts)
-    with _down_on_failure(supervisor, stack):
+    with _down_on_failure(supervisor):
         supervisor.start(site, parts)
         _await(supervisor, stack, begun=begun)
     print(f"stack: ready after {time.monotonic() - begun:.0f} s\n\n{_table(stack)}")
@@ -88,14 +91,19 @@ def down(folder: Path) -> int:
         supervisor.socket.unlink(missing_ok=True)
         print(f"stack: none runs in {_short(folder)}")
         return 0
-    stack = Stack.read(folder)
     supervisor.stop()
-    taken = [str(port) for port in stack.ports if is_taken(port)]
-    stack.forget()
+    taken = _ports_still_taken(folder)
+    forget(folder)
     if taken:
         raise StackError(f"port {', '.join(taken)} is still taken, by somebody else: all processes of the stack ended")
     print(f"stack: down, {count} processes ended; the data stay in {_short(folder)}")
     return 0
+
+
+def _ports_still_taken(folder: Path) -> list[str]:
+    with suppress(NoStackError):  # a stack may have lost its file; its processes have ended all the same
+        return [str(port) for port in Stack.read(folder).ports if is_taken(port)]
+    return []
 
 
 def status(folder: Path) -> int:
@@ -166,12 +174,12 @@ def _lay_out_monitoring(site: Site) -> None:
 
 
 @contextmanager
-def _down_on_failure(supervisor: Supervisor, stack: Stack) -> Iterator[None]:
+def _down_on_failure(supervisor: Supervisor) -> Iterator[None]:
     try:
         yield
     except BaseException:
         supervisor.stop()
-        stack.forget()
+        forget(supervisor.folder)
         raise
 
 

@@ -80,10 +80,11 @@ class Stack:
         lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(self.environment.items())]
         shell.write_text("".join(lines))
 
-    def forget(self) -> None:
-        """Removes both files, for a stack that is down."""
-        for name in (STATE, ENVIRONMENT):
-            (self.folder / name).unlink(missing_ok=True)
+
+def forget(folder: Path) -> None:
+    """Removes what a stack said of itself, once it is down."""
+    for name in (STATE, ENVIRONMENT):
+        (folder / name).unlink(missing_ok=True)
 
 
 def _stack_part(site: Site, part: Part) -> StackPart:

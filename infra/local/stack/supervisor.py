@@ -3,18 +3,19 @@
 import json
 import os
 import shlex
+import socket
 import subprocess
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import httpx
-
-from infra.local.processes import Answers, Server, Succeeds, require, server_environment
+from infra.local.processes import PROBE_SECONDS, Answers, Server, Succeeds, require, server_environment
 from infra.local.servers.programs import ROOT, supervisor_program
 from infra.local.stack.marked import end, marked
 from infra.local.stack.parts import Part, Step
@@ -71,8 +72,9 @@ class Supervisor:
 
     def is_alive(self) -> bool:
         """Whether it answers; a socket that a dead one left does not."""
-        with suppress(httpx.HTTPError), self._client() as client:
-            return client.get("/live").is_success
+        with suppress(SupervisorError):
+            self._ask("GET", "/live", timeout=PROBE_SECONDS)
+            return True
         return False
 
     def start(self, site: Site, parts: Sequence[Part]) -> None:
@@ -101,17 +103,13 @@ class Supervisor:
 
     def states(self) -> dict[str, PartState]:
         """By name; raises `SupervisorError` where it does not answer."""
-        try:
-            with self._client() as client:
-                found = client.get("/processes").raise_for_status().json()["data"]
-        except httpx.HTTPError as error:
-            raise SupervisorError(f"the supervisor does not answer: {error}; see {self.log}") from error
+        found = json.loads(self._ask("GET", "/processes"))["data"]
         return {entry["name"]: _state(entry) for entry in found}
 
     def stop(self) -> None:
         """Ends it with all its parts, and whatever of theirs is left; without it, only the latter."""
-        with suppress(httpx.HTTPError), self._client() as client:
-            client.post("/project/stop", timeout=STOP_SECONDS)
+        with suppress(SupervisorError):
+            self._ask("POST", "/project/stop")
         deadline = time.monotonic() + STOP_SECONDS
         while self.is_alive() and time.monotonic() < deadline:
             time.sleep(0.2)
@@ -120,26 +118,43 @@ class Supervisor:
 
     def stop_part(self, name: str) -> None:
         """Ends one part, which stays so until `start_part`; raises `SupervisorError`."""
-        self._order("PATCH", f"/process/stop/{name}")
+        self._ask("PATCH", f"/process/stop/{name}")
 
     def start_part(self, name: str) -> None:
         """Starts a part that was stopped; raises `SupervisorError`."""
-        self._order("POST", f"/process/start/{name}")
+        self._ask("POST", f"/process/start/{name}")
 
     def processes(self) -> list[int]:
         """The ids of its processes that live, its own and those of parts that it lost among them."""
         return marked(MARK, str(self.folder))
 
-    def _order(self, method: str, path: str) -> None:
-        try:
-            with self._client() as client:
-                client.request(method, path, timeout=STOP_SECONDS).raise_for_status()
-        except httpx.HTTPError as error:
-            raise SupervisorError(f"the supervisor did not do {path}: {error}; see {self.log}") from error
+    def _ask(self, method: str, path: str, *, timeout: float = STOP_SECONDS) -> bytes:
+        """What it answers to a request of its API; raises `SupervisorError` for all but a 200."""
+        with closing(_Control(self.socket, timeout=timeout)) as control:
+            try:
+                control.request(method, path)
+                reply = control.getresponse()
+                body = reply.read()
+            except (OSError, HTTPException) as error:
+                raise SupervisorError(
+                    f"no supervisor answers in {self.folder}: {error}; its log is {self.log}"
+                ) from error
+        if reply.status != HTTPStatus.OK:
+            raise SupervisorError(f"the supervisor answers {reply.status} to {path}: {body[:200]!r}; see {self.log}")
+        return body
 
-    def _client(self) -> httpx.Client:
-        transport = httpx.HTTPTransport(uds=str(self.socket))
-        return httpx.Client(transport=transport, base_url="http://supervisor", timeout=5.0)
+
+class _Control(HTTPConnection):
+    """HTTP over a Unix socket; closed even where nobody listens, which httpx does not do."""
+
+    def __init__(self, path: Path, *, timeout: float) -> None:
+        super().__init__("supervisor", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self._path))
 
 
 def configuration(site: Site, parts: Iterable[Part]) -> dict[str, Any]:
