@@ -9,6 +9,7 @@ import pytest
 from benchmarks.workload import data
 from benchmarks.workload.adhoc import ad_hoc
 from benchmarks.workload.dashboards import TILES
+from benchmarks.workload.driver import Bounds
 from benchmarks.workload.fleet import Cluster, Fleet, Leg, fleet
 from benchmarks.workload.literals import fill
 from benchmarks.workload.placement import LARGE, some_rerun
@@ -42,8 +43,8 @@ def leg(name: str, schedule: Schedule) -> Leg:
 
 
 def test_every_run_leaves_its_event_in_a_log_that_can_be_read(clusters: Fleet, tmp_path: Path) -> None:
-    schedule = make_schedule(5, seconds=15, per_second=4.0, tenants=TENANTS)
-    result = clusters.run(leg("run", schedule))
+    schedule = make_schedule(5, seconds=10, per_second=3.0, tenants=TENANTS)
+    result = clusters.run(leg("run", schedule), bounds=Bounds(drain_seconds=180))
     summary = summarise(result.drive, result.events, driver_cpu_seconds=result.driver_cpu_seconds)
     assert (summary.unfinished, summary.statements) == (0, len(schedule.statements))
     assert set(result.events) == set(tokens(result.drive.outcomes))
