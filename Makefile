@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-.PHONY: help setup demo querylog bench-isolation test check format format-check lint types imports docs lock services bench clean
+.PHONY: help setup demo stack stack-down querylog bench-isolation test check format format-check lint types imports docs lock services bench clean
 
 # uv does not read pip's configuration: an index, a certificate or a time limit set for pip is handed on.
 define as_pip
@@ -46,6 +46,12 @@ $(SYNCED): requirements/dev.txt $(BIN)/uv
 
 demo: setup ## the whole loop on the bundled query log: ingest, train, promote, serve, route, drift report
 	@$(BIN)/python -m infra.local.demo
+
+stack: setup ## the whole system on this host, supervised; a part of it with ONLY="trino serving"
+	@$(BIN)/python -m infra.local.stack up --only "$(ONLY)"
+
+stack-down: setup ## ends what make stack started; its data stay in var/stack
+	@$(BIN)/python -m infra.local.stack down
 
 querylog: setup ## a new real query log from two Trinos; MINUTES=10 SEED=1
 	@$(BIN)/python -m benchmarks.workload.querylog --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
@@ -88,12 +94,13 @@ $(BIN)/uv pip compile --quiet pyproject.toml $(2) --override requirements/overri
   --generate-hashes --no-emit-index-url --no-header $(LOCK_ARGS) --output-file requirements/$(1).txt
 endef
 
-services: ## the servers that service tests use: PostgreSQL, Chromium, an S3 server
+services: ## the servers that tests and the stack use: databases, Redis, S3, Trino, its gateway, monitoring, Chromium
 	@infra/local/services.sh
 
 bench: setup ## times to acknowledge an event, the collector beside an empty sink
 	@$(BIN)/python -m benchmarks.event_sink
 
 clean: ## removes the environment, caches and what the demo wrote
-	@rm -rf $(VENV) var/demo .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@if [ -S var/stack/supervisor.sock ]; then echo "clean: a stack runs: make stack-down first" >&2; exit 1; fi
+	@rm -rf $(VENV) var/demo var/stack .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
