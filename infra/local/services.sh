@@ -57,16 +57,17 @@ apt_install() {
 
 # build NAME VERSION MODULE [PACKAGE]: one program of a Go module. Of the module itself, not by `go install`, which asks
 # a proxy for more than some of them answer.
-build() {
-    local name=$1 version=$2 module=$3 package=${4:-.} stamp work source
+build() (
+    name=$1 version=$2 module=$3 package=${4:-.}
     stamp=$CACHE/bin/.$name-$version
-    [[ -e $stamp ]] && return
+    [[ -e $stamp ]] && exit
     if ! any_program go; then
         say "not installed: go (1.25 or newer; a package of Debian or go.dev), which builds $name $version" >&2
-        return 1
+        exit 1
     fi
     say "building $name $version"
     work=$(mktemp -d "$CACHE/build.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
     export GOMODCACHE=$work/modules GOCACHE=$work/objects GOFLAGS=-modcacherw CGO_ENABLED=0
     if go mod download -json "$module@$version" >"$work/module.json" 2>"$work/log" &&
         source=$(sed -nE 's/^\s*"Dir": "(.*)",?$/\1/p' "$work/module.json") &&
@@ -74,10 +75,9 @@ build() {
         mv "$work/$name" "$CACHE/bin/" && touch "$stamp"
     else
         say "$name $version was not built: $(tail -n 1 "$work/log")" >&2
+        exit 1
     fi
-    rm -rf "$work"
-    [[ -e $stamp ]]
-}
+)
 
 # fetch ARTIFACT FILE SHA256: a file of a Maven repository, into Maven's own cache.
 fetch() {
@@ -99,16 +99,16 @@ fetch() {
     return 1
 }
 
-repository() { echo "${MAVEN_REPOSITORY:-$HOME/.m2/repository}/io/trino/$1"; }
+repository() { echo "$HOME/.m2/repository/io/trino/$1"; }
 
 # Trino with the plugins that we use; the others would only make its start longer.
-unpack_trino() {
-    [[ -e $CACHE/$TRINO/.complete ]] && return
-    local tarball work
+unpack_trino() (
+    [[ -e $CACHE/$TRINO/.complete ]] && exit
     tarball=$(repository trino-server/476)/$TRINO.tar.gz
-    fetch io.trino:trino-server:476:tar.gz "$tarball" "$TRINO_SHA256" || return
+    fetch io.trino:trino-server:476:tar.gz "$tarball" "$TRINO_SHA256"
     say "unpacking $TRINO"
     work=$(mktemp -d "$CACHE/build.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
     tar -xzf "$tarball" -C "$work"
     mv "$work/$TRINO/plugin" "$work/all"
     mkdir "$work/$TRINO/plugin"
@@ -116,16 +116,15 @@ unpack_trino() {
     touch "$work/$TRINO/.complete"
     rm -rf "${CACHE:?}/$TRINO"
     mv "$work/$TRINO" "$CACHE/"
-    rm -rf "$work"
-}
+)
 
-copy_gateway() {
-    [[ -e $CACHE/$GATEWAY ]] && return
-    local jar
+copy_gateway() (
+    [[ -e $CACHE/$GATEWAY ]] && exit
     jar=$(repository gateway/gateway-ha/20)/$GATEWAY
-    fetch io.trino.gateway:gateway-ha:20:jar:jar-with-dependencies "$jar" "$GATEWAY_SHA256" || return
-    cp "$jar" "$CACHE/.$GATEWAY" && mv "$CACHE/.$GATEWAY" "$CACHE/$GATEWAY"
-}
+    fetch io.trino.gateway:gateway-ha:20:jar:jar-with-dependencies "$jar" "$GATEWAY_SHA256"
+    cp "$jar" "$CACHE/.$GATEWAY"
+    mv "$CACHE/.$GATEWAY" "$CACHE/$GATEWAY"
+)
 
 find_java() {
     local home release
@@ -140,7 +139,8 @@ find_java() {
 mkdir -p "$CACHE/bin"
 build versitygw v1.8.0 github.com/versity/versitygw ./cmd/versitygw &
 build process-compose v1.87.0 github.com/f1bonacc1/process-compose &
-(unpack_trino && copy_gateway) &
+unpack_trino &
+copy_gateway &
 complete=true
 find_java || complete=false
 install_packages || complete=false
