@@ -100,7 +100,7 @@ services: ## the servers that tests and the stack use: databases, Redis, S3, Tri
 bench: setup ## times to acknowledge an event, the collector beside an empty sink
 	@$(BIN)/python -m benchmarks.event_sink
 
-clean: ## removes the environment, caches and what the demo wrote
-	@if [ -S var/stack/supervisor.sock ]; then echo "clean: a stack runs: make stack-down first" >&2; exit 1; fi
+clean: ## removes the environment, caches and what the demo and the stack wrote
+	@if [ -e var/stack/stack.json ]; then echo "clean: a stack runs: make stack-down first" >&2; exit 1; fi
 	@rm -rf $(VENV) var/demo var/stack .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

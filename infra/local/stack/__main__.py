@@ -53,6 +53,9 @@ def main() -> int:
     ) as error:
         sys.stderr.write(f"stack: {error}\n")
         return EXIT_CODES.get(type(error), 1)
+    except KeyboardInterrupt:
+        sys.stderr.write("stack: interrupted\n")
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,8 +90,9 @@ def down(folder: Path) -> int:
     """Ends the stack; raises `StackError` where one of its ports is still taken after that."""
     supervisor = Supervisor(folder)
     count = len(supervisor.processes())
-    if not count:
+    if not count:  # a machine that was switched off leaves its files
         supervisor.socket.unlink(missing_ok=True)
+        forget(folder)
         print(f"stack: none runs in {_short(folder)}")
         return 0
     supervisor.stop()
