@@ -33,10 +33,13 @@ class Ports:
 
     @classmethod
     def free(cls) -> "Ports":
-        """Ports that nobody listens on now."""
-        chosen = {field.name: free_port() for field in fields(cls)}
-        while is_taken(chosen["router_admin"] + 1):
-            chosen["router_admin"] = free_port()
+        """Different ports that nobody listens on now."""
+        chosen: dict[str, int] = {}
+        for field in fields(cls):
+            used = {*chosen.values(), chosen.get("router_admin", 0) + 1}
+            while (port := free_port()) in used or port + 1 in used or is_taken(port + 1):
+                pass
+            chosen[field.name] = port
         return cls(**chosen)
 
 
