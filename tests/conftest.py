@@ -85,7 +85,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.data)
         if "stack" in fixtures:
             item.add_marker(pytest.mark.timeout(STACK_SECONDS))
-    items.sort(key=uses_stack)  # last, so that nothing else runs beside a stack
+    items.sort(key=uses_of_stack)
     without = [] if os.environ.get(TEST_DATA) else [item for item in items if item.get_closest_marker("data")]
     config.stash[WITHOUT_DATA] = without
     if without:
@@ -93,8 +93,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in without]
 
 
-def uses_stack(item: pytest.Item) -> bool:
-    return "stack" in getattr(item, "fixturenames", ())
+def uses_of_stack(item: pytest.Item) -> int:
+    """The stack's tests come last, so that nothing else runs beside it; those that give it a model at the very end."""
+    fixtures = getattr(item, "fixturenames", ())
+    return ("stack" in fixtures) + ("fleet" in fixtures)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

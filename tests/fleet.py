@@ -190,7 +190,7 @@ class Fleet:
         assert trained["passed"], trained["reasons"]
         self.shell.flow("promote_model", "--version", str(trained["version"]))
         any_statement = Statement(sql="select 1", session=Session())
-        wait_until(lambda: version_number(self.ask(any_statement)["modelVersion"]) == trained["version"], seconds=15)
+        wait_until(lambda: version_number(self.ask(any_statement)["modelVersion"]) == trained["version"], seconds=90)
         return trained
 
     def ask(self, statement: Statement) -> dict[str, Any]:

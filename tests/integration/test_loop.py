@@ -106,6 +106,7 @@ def answer(loop: Loop, bodies: list[dict[str, Any]], folder: Path, *, cache_entr
         "SMART_ROUTING_SERVING_DECISION_LOG": str(folder / "decisions"),
         "SMART_ROUTING_SERVING_USER_KEY_FILE": str(folder / "user.key"),
         "SMART_ROUTING_SERVING_VECTORS": "all",
+        "SMART_ROUTING_SERVING_DEADLINE_MS": "30000",  # what a busy machine decides late would not be the model's
         "SMART_ROUTING_SERVING_CACHE_ENTRIES": str(cache_entries),
     }
     with router_server(folder, loop.shell.environment | settings, workers=workers) as router:
