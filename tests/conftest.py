@@ -123,6 +123,15 @@ def pytest_runtest_makereport(
     return report
 
 
+@pytest.fixture(scope="session", autouse=True)
+def nothing_kept_in_the_repository() -> Iterator[None]:
+    """What one test keeps in `var/`, another one would find: a list of known-heavy templates, a store of events."""
+    before = set((ROOT / "var").glob("*"))
+    yield
+    if os.environ.get("CI") == "true":  # elsewhere a stack or a demo may run meanwhile
+        assert set((ROOT / "var").glob("*")) == before
+
+
 @pytest.fixture(scope="session")
 def test_data() -> Path:
     """The folder of external data; tests that use it are set aside when SMART_ROUTING_TEST_DATA is unset."""

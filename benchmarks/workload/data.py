@@ -8,7 +8,7 @@ from benchmarks.workload.client import Submission, TrinoClient
 from benchmarks.workload.stars import TABLES
 from benchmarks.workload.tenants import CATALOG, Tenant
 
-STATEMENT_SECONDS: Final = 300.0
+STATEMENT_SECONDS: Final = 900.0
 TENANTS_AT_ONCE: Final = 2
 Plan = Callable[[Tenant], list[str]]
 
@@ -39,7 +39,12 @@ async def prepare(client: TrinoClient, urls: Sequence[str], tenants: Iterable[Te
             for sql in plan(waiting.pop()):
                 await _make(client, url, sql)
 
-    await asyncio.gather(*(work(url) for url in urls for _ in range(TENANTS_AT_ONCE)))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for url in (url for url in urls for _ in range(TENANTS_AT_ONCE)):
+                group.create_task(work(url))
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None
 
 
 async def _make(client: TrinoClient, url: str, sql: str) -> None:

@@ -71,8 +71,8 @@ TENANTS: Final = (
     Tenant(name="finance", scale=0.2, etl="dbt-trino"),
     Tenant(name="logistics", scale=0.4, analysts=("dbeaver", "jupyter", "trino-cli")),
     Tenant(name="supply", scale=0.6, etl="airflow"),
-    Tenant(name="retail", scale=0.2, data=Data.TPCDS),
-    Tenant(name="research", scale=0.3, arrives=0.5, analysts=("jupyter", "trino-cli")),
+    Tenant(name="retail", scale=0.1, data=Data.TPCDS),
+    Tenant(name="research", scale=0.2, arrives=0.5, analysts=("jupyter", "trino-cli")),
 )
 
 FIRST_NAMES: Final = ("ana", "bo", "chen", "dina", "eli", "fay")

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from infra.local.demo import EVENTS, LABEL_RULE
-from infra.local.processes import server_environment
 from models.registry import ModelRegistry
 from smart_routing.settings import RegistrySettings
-from tests.shell import Shell
+from tests.shell import Shell, own_environment
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
 
@@ -21,13 +20,12 @@ DAY = EVENTS / "2026-10-05.jsonl.gz"
 @pytest.fixture
 def shell(prefect_server: str, mlflow_tracking_uri: str, tmp_path: Path) -> Shell:
     return Shell(
-        server_environment(
+        own_environment(
             tmp_path,
             PREFECT_HOME=str(tmp_path / "prefect"),
             PREFECT_API_URL=prefect_server,
             SMART_ROUTING_REGISTRY_URI=mlflow_tracking_uri,
             SMART_ROUTING_QUERY_LOG_STORE=str(tmp_path / "store"),
-            SMART_ROUTING_QUERY_LOG_REJECTS=str(tmp_path / "rejects.jsonl"),
         )
     )
 

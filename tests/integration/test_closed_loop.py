@@ -154,6 +154,7 @@ def test_new_model_learns_from_live_events_and_takes_over_without_a_restart(flee
             decision = fleet.decision(sent)
             assert (decision.reason, version_number(decision.model_version)) == (Reason.MODEL, trained["version"])
     assert fleet.pid("router") == router
+    assert len(fleet.sent) <= MAX_STATEMENTS
 
 
 def wave(number: int, *, heavy: Sequence[str], light: Sequence[str] = ()) -> list[Statement]:

@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from infra.local.demo import EVENTS
-from infra.local.processes import server_environment
 from infra.local.servers import CollectorServer, collector_server
 from smart_routing.querylog.events import read_event
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.store import open_store
+from tests.shell import own_environment
 
 CONNECTIONS = 4
 TOKEN = "only-on-loopback"
@@ -43,12 +43,10 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def environment(tmp_path: Path, store_url: str) -> dict[str, str]:
     (tmp_path / "token").write_text(f"{TOKEN}\n")
-    return server_environment(
+    return own_environment(
         tmp_path,
         SMART_ROUTING_QUERY_LOG_STORE=store_url,
         SMART_ROUTING_COLLECTOR_TOKEN_FILE=str(tmp_path / "token"),
-        SMART_ROUTING_COLLECTOR_SPILL_DIR=str(tmp_path / "spill"),
-        SMART_ROUTING_COLLECTOR_REJECTS=str(tmp_path / "rejects.jsonl"),
         SMART_ROUTING_COLLECTOR_BATCH_SECONDS="0.5",
     )
 
@@ -107,7 +105,7 @@ def test_every_event_is_stored_once_although_the_collector_is_killed(
         collector.process.wait(TIMEOUT)
     assert collector.process.returncode == -signal.SIGKILL
     assert len(bodies) // 2 <= len(first.acknowledged) < len(bodies)
-    kept = {record.query_id for record in records(store_url)} | spilled_ids(tmp_path / "spill")
+    kept = {record.query_id for record in records(store_url)} | spilled_ids(tmp_path / "collector" / "spill")
     assert {query_id(bodies[number]) for number in first.acknowledged} <= kept
 
     with collector_server(tmp_path, environment) as collector:
@@ -115,7 +113,7 @@ def test_every_event_is_stored_once_although_the_collector_is_killed(
         second.send([(number, body) for number, body in numbered if number not in first.acknowledged])
     assert first.acknowledged | second.acknowledged == set(range(len(bodies)))
     assert records(store_url) == expected(bodies)
-    assert list((tmp_path / "spill").glob("segment-*")) == []
+    assert list((tmp_path / "collector" / "spill").glob("segment-*")) == []
 
 
 def query_id(body: bytes) -> str:
@@ -137,7 +135,7 @@ def test_wrong_token_is_401_and_nothing_is_kept(
     url = f"{collector.url}/v1/query-events"
     for headers in ({}, {"Authorization": "Bearer wrong"}):
         assert httpx.post(url, content=bodies[0], headers=headers).status_code == 401
-    assert list((tmp_path / "spill").glob("segment-*")) == []
+    assert list((tmp_path / "collector" / "spill").glob("segment-*")) == []
 
 
 @pytest.mark.parametrize("store_url", ["parquet"], indirect=True)

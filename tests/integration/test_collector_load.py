@@ -13,7 +13,7 @@ import pytest
 from benchmarks.event_load import EventLoad
 from benchmarks.open_loop import Delivery, OpenLoop, post_request
 from infra.local.demo import EVENTS
-from infra.local.processes import Server, free_port, running, server_environment
+from infra.local.processes import Server, free_port, running
 from infra.local.servers.databases import postgres
 from infra.local.servers.router import collector
 from smart_routing.protocol import QUERY_EVENTS_PATH
@@ -21,6 +21,7 @@ from smart_routing.querylog.events import read_event
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.store import open_store
 from tests.leaks import leaks
+from tests.shell import own_environment
 
 COUNT = 20_000
 PER_SECOND = 500.0
@@ -51,12 +52,10 @@ def store(new_server_folder: NewFolder) -> Server:
 def lives(store: Server, tmp_path: Path) -> list[Server]:
     """The collector before it is killed and after, on one spill folder and one port; each has a log of its own."""
     (tmp_path / "token").write_text(f"{TOKEN}\n")
-    environment = server_environment(
+    environment = own_environment(
         tmp_path,
         SMART_ROUTING_QUERY_LOG_STORE=store.url,
         SMART_ROUTING_COLLECTOR_TOKEN_FILE=str(tmp_path / "token"),
-        SMART_ROUTING_COLLECTOR_SPILL_DIR=str(tmp_path / "spill"),
-        SMART_ROUTING_COLLECTOR_REJECTS=str(tmp_path / "rejects.jsonl"),
         SMART_ROUTING_COLLECTOR_BATCH_SECONDS="1",
     )
     port = free_port()
@@ -113,7 +112,7 @@ def test_every_event_is_stored_once_under_load(
         time.sleep(STORE_STARTS - COLLECTOR_DIES)
         stores.enter_context(running(store))
         deliveries = sending.result()
-        await_empty(tmp_path / "spill")
+        await_empty(tmp_path / "collector" / "spill")
         collectors.close()
         stored = list(open_store(store.url).read())
 

@@ -9,7 +9,6 @@ import pytest
 from mlflow import MlflowClient
 
 from infra.local.demo import EVENTS
-from infra.local.processes import server_environment
 from models.dataset import label
 from models.registry import ModelRegistry
 from models.split import split_by_time
@@ -23,7 +22,7 @@ from smart_routing.querylog.source import read_query_log
 from smart_routing.settings import RegistrySettings
 from tests.bundles import JoinModel
 from tests.registered import provenance
-from tests.shell import Shell
+from tests.shell import Shell, own_environment
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
 
@@ -59,14 +58,11 @@ def make_and_write_reference(folder: Path) -> None:
 def shell(prefect_server: str, tmp_path: Path) -> Callable[[str], Shell]:
     """A shell whose registry is at the given address."""
     return lambda uri: Shell(
-        server_environment(
+        own_environment(
             tmp_path,
             PREFECT_HOME=str(tmp_path / "prefect"),
             PREFECT_API_URL=prefect_server,
             SMART_ROUTING_REGISTRY_URI=uri,
-            SMART_ROUTING_QUERY_LOG_STORE=str(tmp_path / "query-log"),
-            SMART_ROUTING_QUERY_LOG_REJECTS=str(tmp_path / "rejects.jsonl"),
-            SMART_ROUTING_MONITORING_REPORTS=str(tmp_path / "reports"),
         )
     )
 

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from mlflow import MlflowClient
 
-from infra.local.processes import free_port, server_environment
+from infra.local.processes import free_port
 from infra.local.servers import router_server
 from models.registry import ModelRegistry
 from smart_routing import protocol
@@ -20,7 +20,7 @@ from smart_routing.bundle import MODEL, write_bundle
 from smart_routing.settings import RegistrySettings
 from tests.bundles import JoinModel
 from tests.registered import provenance
-from tests.shell import Shell
+from tests.shell import Shell, own_environment
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -107,15 +107,12 @@ def running(registry_server: str, prefect_server: str, tmp_path: Path) -> Iterat
     thresholds = {f"v{register(registry, tmp_path, threshold)}": threshold for threshold in (0.2, 0.3, 0.4)}
     first, second, third = (int(name.removeprefix("v")) for name in thresholds)
     admin_port = free_port()
-    environment = server_environment(
+    environment = own_environment(
         tmp_path,
         PREFECT_HOME=str(tmp_path / "prefect"),
         PREFECT_API_URL=prefect_server,
         SMART_ROUTING_REGISTRY_URI=registry_server,
         SMART_ROUTING_SERVING_ADMIN_PORT=str(admin_port),
-        SMART_ROUTING_SERVING_STATE_DIR=str(tmp_path / "state"),
-        SMART_ROUTING_SERVING_USER_KEY_FILE=str(tmp_path / "user.key"),
-        SMART_ROUTING_SERVING_DECISION_LOG=str(tmp_path / "decisions"),
     )
     shell = Shell(environment)
     shell.flow("promote_model", "--version", str(first))

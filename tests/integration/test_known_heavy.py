@@ -16,11 +16,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from infra.local.demo import EVENTS
-from infra.local.processes import LOOPBACK, free_port, server_environment
+from infra.local.processes import LOOPBACK, free_port
 from infra.local.servers import CollectorServer, collector_server, redis_server, router_server
 from serving.known_heavy.opening import open_known_heavy
 from smart_routing.settings import KnownHeavySettings
 from tests.bundles import JoinModel
+from tests.shell import own_environment
 
 SECONDS: Final = 2.0
 """From the event to the answers of both workers."""
@@ -109,13 +110,10 @@ def running_site(folder: Path, store: str) -> Iterator[Site]:
     JoinModel().publish(folder / "v1.0.0")
     (folder / "token").write_text(TOKEN)
     (folder / "router").mkdir()
-    environment = server_environment(
+    environment = own_environment(
         folder,
         SMART_ROUTING_KNOWN_HEAVY_STORE=store,
         SMART_ROUTING_SERVING_SOURCE=str(folder / "v1.0.0"),
-        SMART_ROUTING_SERVING_STATE_DIR=str(folder / "state"),
-        SMART_ROUTING_SERVING_USER_KEY_FILE=str(folder / "user.key"),
-        SMART_ROUTING_SERVING_DECISION_LOG=str(folder / "decisions"),
         SMART_ROUTING_SERVING_ADMIN_TOKEN_FILE=str(folder / "token"),
     )
     with (
@@ -137,12 +135,9 @@ def admin_urls(log: Path) -> tuple[str, ...]:
 @contextmanager
 def running_collector(folder: Path, store: str) -> Iterator[CollectorServer]:
     (folder / "collector").mkdir(exist_ok=True)
-    environment = server_environment(
+    environment = own_environment(
         folder,
         SMART_ROUTING_KNOWN_HEAVY_STORE=store,
-        SMART_ROUTING_QUERY_LOG_STORE=str(folder / "query-log"),
-        SMART_ROUTING_COLLECTOR_SPILL_DIR=str(folder / "spill"),
-        SMART_ROUTING_COLLECTOR_REJECTS=str(folder / "rejects.jsonl"),
     )
     with collector_server(folder / "collector", environment) as collector:
         yield collector

@@ -13,7 +13,6 @@ import pytest
 import xgboost as xgb
 
 from infra.local.demo import EVENTS, LABEL_RULE, body
-from infra.local.processes import server_environment
 from infra.local.servers import router_server
 from models.dataset import Labelled, label
 from models.registry import ModelRegistry
@@ -30,7 +29,7 @@ from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log
 from smart_routing.settings import RegistrySettings
 from tests.conftest import delete_registered_models
-from tests.shell import Shell
+from tests.shell import Shell, own_environment
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),  # MLflow's, on import
@@ -68,13 +67,11 @@ class Answered:
 @pytest.fixture(scope="module")
 def loop(mlflow_server: str, prefect_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
     scratch = tmp_path_factory.mktemp("loop")
-    environment = server_environment(
+    environment = own_environment(
         scratch,
         PREFECT_HOME=str(scratch / "prefect"),
         PREFECT_API_URL=prefect_server,
         SMART_ROUTING_REGISTRY_URI=mlflow_server,
-        SMART_ROUTING_QUERY_LOG_STORE=str(scratch / "query-log"),
-        SMART_ROUTING_QUERY_LOG_REJECTS=str(scratch / "rejects.jsonl"),
     )
     shell = Shell(environment)
     shell.flow("ingest_query_log", "--events", str(EVENTS))

@@ -8,10 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.processes import server_environment
 from infra.local.servers import S3Service, router_server, s3_server
 from tests.bundles import JoinModel
-from tests.shell import Shell
+from tests.shell import Shell, own_environment
 
 pytestmark = pytest.mark.service
 FOLLOWS_WITHIN_SECONDS = 5.0
@@ -32,12 +31,11 @@ def s3_until(tmp_path: Path) -> Iterator[tuple[S3Service, Callable[[], None]]]:
 def environment(tmp_path: Path, s3_until: tuple[S3Service, Callable[[], None]]) -> dict[str, str]:
     JoinModel().publish(tmp_path / "v1.0.0")
     s3, _ = s3_until
-    return s3.environment | server_environment(
+    return s3.environment | own_environment(
         tmp_path,
         SMART_ROUTING_S3_ENDPOINT_URL=s3.endpoint_url,
         SMART_ROUTING_SERVING_POLICY_FILE=f"s3://{s3.bucket}/routers/policy.json",
         SMART_ROUTING_SERVING_SOURCE=str(tmp_path / "v1.0.0"),
-        SMART_ROUTING_SERVING_STATE_DIR=str(tmp_path / "state"),
         SMART_ROUTING_SERVING_DECISION_LOG="",
         LOGNAME="ana",
     )

@@ -10,7 +10,6 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.deployment_lock import LIMIT, deployment_lock
-from infra.local.processes import server_environment
 from models.registry import ModelRegistry
 from models.versions import ValidationStatus
 from smart_routing.bundle import write_bundle
@@ -18,7 +17,7 @@ from smart_routing.errors import RegistryError
 from smart_routing.settings import DeploymentSettings, RegistrySettings
 from tests.bundles import JoinModel
 from tests.registered import provenance
-from tests.shell import Shell
+from tests.shell import Shell, own_environment
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
 
@@ -57,7 +56,7 @@ def delete(client: httpx.Client, path: str) -> None:
 @pytest.fixture
 def shell(prefect_api: httpx.Client, mlflow_tracking_uri: str, tmp_path: Path) -> Shell:
     return Shell(
-        server_environment(
+        own_environment(
             tmp_path,
             PREFECT_HOME=str(tmp_path / "prefect"),
             PREFECT_API_URL=str(prefect_api.base_url).rstrip("/"),

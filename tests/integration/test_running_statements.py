@@ -7,11 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.processes import LOOPBACK, free_port, listening, server_environment
+from infra.local.processes import LOOPBACK, free_port, listening
 from infra.local.servers import EventSink, collector_server
 from infra.local.servers.trino import trino
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.store import QueryLogStore, open_store
+from tests.shell import own_environment
 
 TOKEN = "only-on-loopback"
 CPU_SECONDS = 0.5
@@ -37,12 +38,10 @@ def coordinator(tmp_path: Path, new_server_folder: Callable[[str], Path]) -> Ite
     """A Trino whose running statements a collector asks for, and which sends its events there."""
     port = free_port()
     (tmp_path / "token").write_text(TOKEN)
-    environment = server_environment(
+    environment = own_environment(
         tmp_path,
         SMART_ROUTING_QUERY_LOG_STORE=str(tmp_path / "store"),
         SMART_ROUTING_COLLECTOR_TOKEN_FILE=str(tmp_path / "token"),
-        SMART_ROUTING_COLLECTOR_SPILL_DIR=str(tmp_path / "spill"),
-        SMART_ROUTING_COLLECTOR_REJECTS=str(tmp_path / "rejects.jsonl"),
         SMART_ROUTING_COLLECTOR_BATCH_SECONDS="0.5",
         SMART_ROUTING_COLLECTOR_COORDINATORS=f"http://{LOOPBACK}:{port}",
         SMART_ROUTING_COLLECTOR_POLL_SECONDS="0.5",

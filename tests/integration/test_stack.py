@@ -38,6 +38,7 @@ HEALTH = {
     "alertmanager": "/-/ready",
 }
 STORED_SECONDS = 90.0
+SCHEDULED_SECONDS = 150.0
 
 
 def rows(url: str, statement: str, *, user: str = "ana") -> list[list[object]]:
@@ -89,6 +90,19 @@ def test_prefect_has_every_deployment_and_a_worker(stack: Stack) -> None:
     assert {entry["name"] for entry in deployed} == {entry["name"] for entry in declared}
     workers = httpx.post(f"{api}/work_pools/smart-routing/workers/filter", json={}, timeout=30).raise_for_status()
     assert [worker["status"] for worker in workers.json()] == ["ONLINE"]
+
+
+def test_a_schedule_starts_a_flow_that_the_worker_runs(stack: Stack) -> None:
+    runs = {
+        "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+        "deployments": {"name": {"any_": ["reconcile-aliases"]}},
+    }
+
+    def count() -> int:
+        api = stack.url("prefect")
+        return int(httpx.post(f"{api}/flow_runs/count", json=runs, timeout=30).raise_for_status().text)
+
+    assert eventually(lambda: count() > 0, seconds=SCHEDULED_SECONDS)
 
 
 def test_prometheus_reaches_its_targets_and_has_the_rules(stack: Stack) -> None:

@@ -7,11 +7,10 @@ import httpx
 import pytest
 
 from infra.local.demo import EVENTS
-from infra.local.processes import server_environment
 from infra.local.servers import S3Service, router_server
 from smart_routing.bundle import write_bundle
 from tests.bundles import JoinModel
-from tests.shell import Shell
+from tests.shell import Shell, own_environment
 
 DAY = EVENTS / "2026-10-05.jsonl.gz"
 EVENTS_OF_THE_DAY = 462
@@ -20,11 +19,10 @@ SQL = "select * from a join b on a.x = b.x"
 
 @pytest.fixture
 def environment(prefect_server: str, tmp_path: Path) -> dict[str, str]:
-    return server_environment(
+    return own_environment(
         tmp_path,
         PREFECT_HOME=str(tmp_path / "prefect"),
         PREFECT_API_URL=prefect_server,
-        SMART_ROUTING_QUERY_LOG_REJECTS=str(tmp_path / "rejects.jsonl"),
     )
 
 
@@ -62,9 +60,6 @@ def test_router_serves_a_versioned_path_in_s3(s3: S3Service, environment: dict[s
     settings = {
         "SMART_ROUTING_S3_ENDPOINT_URL": s3.endpoint_url,
         "SMART_ROUTING_SERVING_SOURCE": f"s3://{s3.bucket}/smart-router/models/v1.2.0/",
-        "SMART_ROUTING_SERVING_STATE_DIR": str(tmp_path / "state"),
-        "SMART_ROUTING_SERVING_USER_KEY_FILE": str(tmp_path / "user.key"),
-        "SMART_ROUTING_SERVING_DECISION_LOG": str(tmp_path / "decisions"),
     }
     with router_server(tmp_path, environment | s3.environment | settings) as router:
         reply = httpx.post(f"{router}/v1/route", json={"queryId": "q", "user": "ana", "sqlText": SQL})

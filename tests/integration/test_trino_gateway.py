@@ -10,11 +10,10 @@ import httpx
 import pytest
 import yaml
 
-from infra.local.processes import server_environment
 from infra.local.servers import Backend, add_backend, backend_is_healthy, gateway_server, router_server
 from tests.bundles import JoinModel
 from tests.fake_trino import fake_trino
-from tests.shell import ROOT, Shell
+from tests.shell import ROOT, Shell, own_environment
 
 FOLDER = ROOT / "infra" / "trino-gateway"
 HEALTHY_WITHIN_SECONDS = 30.0
@@ -134,11 +133,10 @@ def test_live_transaction_lands_on_large(gateway: str, transaction: str, cluster
 @pytest.fixture
 def environment(gateway: str, tmp_path: Path) -> dict[str, str]:
     JoinModel().publish(tmp_path / "v1.0.0")
-    return server_environment(
+    return own_environment(
         tmp_path,
         SMART_ROUTING_SERVING_GATEWAY_URL=gateway,
         SMART_ROUTING_SERVING_SOURCE=str(tmp_path / "v1.0.0"),
-        SMART_ROUTING_SERVING_STATE_DIR=str(tmp_path / "state"),
         SMART_ROUTING_SERVING_DECISION_LOG="",
     )
 

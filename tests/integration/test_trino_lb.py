@@ -12,10 +12,9 @@ from typing import Final
 import pytest
 import yaml
 
-from infra.local.processes import server_environment
 from infra.local.servers import router_server
 from tests.bundles import JoinModel
-from tests.shell import ROOT, Shell
+from tests.shell import ROOT, Shell, own_environment
 
 FOLDER: Final = ROOT / "infra" / "trino-lb"
 HEADERS: Final = {"x-trino-user": "ana", "x-trino-source": "bi", "x-trino-catalog": "c", "x-trino-schema": "s"}
@@ -30,10 +29,9 @@ def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of a router whose model calls a statement heavy from two joins on."""
     folder = tmp_path_factory.mktemp("router")
     JoinModel().publish(folder / "v1.0.0")
-    environment = server_environment(
+    environment = own_environment(
         folder,
         SMART_ROUTING_SERVING_SOURCE=str(folder / "v1.0.0"),
-        SMART_ROUTING_SERVING_STATE_DIR=str(folder / "state"),
         SMART_ROUTING_SERVING_DECISION_LOG="",
     )
     with router_server(folder, environment) as url:

@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from benchmarks.workload.client import CANCELLED, UNREACHABLE, Answer, Submission, TrinoClient
+from benchmarks.workload.data import PreparationError, prepare, whole
+from benchmarks.workload.tenants import Tenant
 
 URL = "http://coordinator"
 
@@ -88,3 +90,14 @@ def test_caller_who_is_cancelled_cancels_the_statement() -> None:
 
 def test_coordinator_that_does_not_answer_as_trino_is_named() -> None:
     assert run(FakeCoordinator(status=503)) == Answer(UNREACHABLE)
+
+
+def test_data_that_cannot_be_made_is_one_error_that_names_the_statement() -> None:
+    coordinator = FakeCoordinator(error="EXCEEDED_CPU_LIMIT")
+
+    async def make() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(coordinator.handle)) as http:
+            await prepare(TrinoClient(http), [URL], [Tenant(name="ads", scale=0.1)], whole)
+
+    with pytest.raises(PreparationError, match="EXCEEDED_CPU_LIMIT: drop schema if exists"):
+        asyncio.run(make())
