@@ -2,7 +2,7 @@
 
 import os
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from benchmarks.workload.querylog import PER_SECOND, make_log, plain_errors, tel
 from benchmarks.workload.schedule import Schedule, make_schedule
 from benchmarks.workload.tenants import TENANTS
 from benchmarks.workload.truth import SCALED_RULE
-from flows.command import CommandParser, positive, run
+from flows.command import CommandParser, positive, positive_number, run
 from infra.local.processes import server_environment
 from infra.local.servers import router_server
 from smart_routing.errors import InputError
@@ -138,16 +138,18 @@ def run_leg(clusters: Fleet, leg: Leg) -> LegResult:
     return result
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = CommandParser(module="benchmarks.isolation", description=str(__doc__))
     parser.add_argument("--pairs", type=positive, default=5, help="pairs of legs (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=2.25, help="length of a leg (%(default)s)")
-    parser.add_argument("--per-second", type=float, default=PER_SECOND, help="arrivals on average (%(default)s)")
+    parser.add_argument("--minutes", type=positive_number, default=2.25, help="length of a leg (%(default)s)")
+    parser.add_argument("--per-second", type=positive_number, default=PER_SECOND, help="arrivals (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the first pair; each further one takes the next")
     parser.add_argument("--events", type=Path, help="query log of this workload to train the router on")
-    parser.add_argument("--train-minutes", type=float, default=15.0, help="or the length of one to make (%(default)s)")
+    parser.add_argument(
+        "--train-minutes", type=positive_number, default=15.0, help="or the length of one to make (%(default)s)"
+    )
     parser.add_argument("--quick", action="store_true", help="one pair; the page is not written")
-    run(parser, _command, needs_prefect=False)
+    run(parser, _command, arguments=arguments, needs_prefect=False)
 
 
 def _command(options: Namespace) -> Results:

@@ -3,7 +3,7 @@
 import sys
 import time
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from benchmarks.workload.sink import write_log
 from benchmarks.workload.source import describe
 from benchmarks.workload.tenants import TENANTS
 from benchmarks.workload.truth import SCALED_RULE, RunSummary, summarise
-from flows.command import CommandParser, run
+from flows.command import CommandParser, positive_number, run
 from infra.local.processes import MissingProgramError, ServerError
 from smart_routing.errors import InputError, SmartRoutingError
 
@@ -89,13 +89,13 @@ def tell(text: str) -> None:
     sys.stderr.write(f"workload: {text}\n")
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     parser = CommandParser(module="benchmarks.workload.querylog", description=str(__doc__))
-    parser.add_argument("--minutes", type=float, default=10.0, help="length of the run (%(default)s)")
+    parser.add_argument("--minutes", type=positive_number, default=10.0, help="length of the run (%(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of the statements and their times (%(default)s)")
-    parser.add_argument("--per-second", type=float, default=PER_SECOND, help="arrivals on average (%(default)s)")
+    parser.add_argument("--per-second", type=positive_number, default=PER_SECOND, help="arrivals (%(default)s)")
     parser.add_argument("--out", type=Path, help="folder to make (default: a new one in var/workload)")
-    run(parser, _command, needs_prefect=False)
+    run(parser, _command, arguments=arguments, needs_prefect=False)
 
 
 def _command(options: Namespace) -> QueryLog:

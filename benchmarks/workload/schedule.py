@@ -1,6 +1,7 @@
 """Which statement arrives when: a function of a seed and of nothing that happens while it runs."""
 
 import hashlib
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
 from functools import partial
@@ -70,11 +71,12 @@ def make_schedule(
     """The plan of `seconds` with `per_second` arrivals on average, once all tenants are there.
 
     Each user draws from a generator of its own, so that nobody's statements depend on another's. Of more than
-    `max_statements` the last are left out. Raises `InputError` for a rate or a time that is not above 0.
+    `max_statements` the last are left out. Raises `InputError` for a rate or a time that is not a finite number
+    above 0.
     """
     for name, value in (("seconds", seconds), ("per_second", per_second), ("max_statements", max_statements)):
-        if value <= 0:
-            raise InputError(f"{name} is {value}: expected a number above 0")
+        if not 0 < value < math.inf:
+            raise InputError(f"{name} is {value}: expected a finite number above 0")
     everybody = users(tenants)
     unit = per_second / sum(user.weight for user in everybody)
     drawn = [

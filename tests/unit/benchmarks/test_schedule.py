@@ -4,6 +4,7 @@ import logging
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
+from math import inf, nan
 from random import Random
 from statistics import mean, stdev
 
@@ -99,10 +100,14 @@ def test_statements_are_bounded_in_number() -> None:
     assert len(make_schedule(7, seconds=1200, per_second=1.5, max_statements=50).statements) == 50
 
 
-@pytest.mark.parametrize("wrong", [{"seconds": 0}, {"per_second": -1}, {"max_statements": 0}], ids=str)
-def test_plan_without_extent_is_refused(wrong: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [{"seconds": 0}, {"seconds": inf}, {"seconds": nan}, {"per_second": -1}, {"max_statements": 0}],
+    ids=str,
+)
+def test_plan_without_extent_is_refused(wrong: dict[str, float]) -> None:
     usual: dict[str, float] = {"seconds": 60, "per_second": 1}
-    with pytest.raises(InputError, match=f"{next(iter(wrong))} is .*: expected a number above 0"):
+    with pytest.raises(InputError, match=f"{next(iter(wrong))} is .*: expected a finite number above 0"):
         make_schedule(7, **(usual | wrong))  # type: ignore[arg-type]  # the names are checked by the match
 
 
