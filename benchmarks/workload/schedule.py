@@ -48,10 +48,11 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """All statements of a run of `seconds`, in order of arrival."""
+    """All statements of a run of `seconds`, in order of arrival; `per_second` is the rate that was asked for."""
 
     seed: int
     seconds: float
+    per_second: float
     statements: tuple[Statement, ...]
 
     @property
@@ -87,7 +88,7 @@ def make_schedule(
     drawn += [statement for tenant in tenants for statement in _growth(tenant, seconds)]
     in_order = sorted(drawn, key=lambda one: (one.at, one.user))[:max_statements]
     numbered = tuple(replace(one, number=number) for number, one in enumerate(in_order))
-    return Schedule(seed=seed, seconds=seconds, statements=numbered)
+    return Schedule(seed=seed, seconds=seconds, per_second=per_second, statements=numbered)
 
 
 def poisson(random: Random, *, rate: float, begin: float, end: float) -> Iterator[float]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from benchmarks.workload.schedule import Schedule
+from benchmarks.workload.schedule import RERUN_SHARE, Schedule
 from benchmarks.workload.tenants import TENANTS, Tenant
 from benchmarks.workload.truth import SCALED_RULE, RunSummary
 from infra.local.servers.trino import CONFIG
@@ -12,16 +12,17 @@ LIMITS: Final = ("query.max-memory", "query.max-cpu-time", "query.max-execution-
 
 PAGE: Final = """# A query log of two Trino 476 clusters
 
-Made on {made_at:%Y-%m-%d} by `python -m benchmarks.workload.querylog --minutes {minutes:g} --seed {seed}`.
+Made on {made_at:%Y-%m-%d} by
+`python -m benchmarks.workload.querylog --minutes {minutes:g} --seed {seed} --per-second {per_second:g}`.
 Every number in events.jsonl.gz was measured by Trino; every statement is of benchmarks/workload. The plan of the
-statements and their times is the same for the same seed and length (sha256 {digest}); what they cost is not.
+statements and their times is the same for the same seed, length and rate (sha256 {digest}); what they cost is not.
 
 ## Fleet
 
 One node each. {clusters}
 
-Dashboards and analysts ran on small, ETL on large. Of the statements that small killed for their size, 70% were sent
-again to large by the same user at once.
+Dashboards and analysts ran on small, ETL on large. Of the statements that small killed for their size,
+{reruns:.0%} were sent again to large by the same user at once.
 
 ## Tenants
 
@@ -50,8 +51,10 @@ def describe(schedule: Schedule, summary: RunSummary, *, made_at: datetime) -> s
         made_at=made_at,
         minutes=schedule.seconds / 60,
         seed=schedule.seed,
+        per_second=schedule.per_second,
         digest=schedule.digest,
         clusters=" ".join(f"`{kind}`: {cluster_limits(kind)}." for kind in ("small", "large")),
+        reruns=RERUN_SHARE,
         tenants="\n".join(f"- {_told(tenant)}" for tenant in TENANTS),
         summary=summary,
         cpu_seconds=SCALED_RULE.cpu_seconds,

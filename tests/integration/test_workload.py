@@ -73,7 +73,7 @@ def test_statements_of_analysts_and_dashboards_are_valid(clusters: Fleet) -> Non
         )
         for number, (tenant, sql) in enumerate(drawn)
     )
-    done = clusters.run(leg("valid", Schedule(seed=9, seconds=1, statements=statements))).drive
+    done = clusters.run(leg("valid", Schedule(seed=9, seconds=1, per_second=1, statements=statements))).drive
     assert [(one.error, one.statement.sql) for one in done.outcomes if one.error] == []
     assert len(done.outcomes) == len(statements)
 
@@ -90,5 +90,5 @@ def test_reset_puts_back_what_grew(clusters: Fleet) -> None:
         role=Role.ANALYST,
         sql="select 1 / if(count(*) = 15000, 1, 0) from orders",
     )
-    done = clusters.run(leg("reset", Schedule(seed=9, seconds=1, statements=(counted,)))).drive
+    done = clusters.run(leg("reset", Schedule(seed=9, seconds=1, per_second=1, statements=(counted,)))).drive
     assert [one.error for one in done.outcomes] == [None]

@@ -77,7 +77,7 @@ def drive(
             clock=SteppedClock(),
             bounds=bounds or Bounds(),
         )
-        schedule = Schedule(seed=1, seconds=0.05, statements=statements)
+        schedule = Schedule(seed=1, seconds=0.05, per_second=1.0, statements=statements)
         driven = asyncio.create_task(driver.drive(schedule))
         if meanwhile:
             await meanwhile()

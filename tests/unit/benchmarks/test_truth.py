@@ -86,10 +86,17 @@ def test_log_is_in_order_of_time_and_can_be_read(tmp_path: Path) -> None:
 
 
 def test_page_of_a_log_tells_seed_counts_and_limits() -> None:
-    schedule = make_schedule(11, seconds=120, per_second=1.0)
+    schedule = make_schedule(11, seconds=120, per_second=0.8)
     told: dict[str, Event] = events(outcome(0), cpu={})
     summary = summarise(drive(outcome(0)), told, driver_cpu_seconds=1.0)
     page = describe(schedule, summary, made_at=datetime(2026, 11, 23, tzinfo=UTC))
-    for part in ("--seed 11", "--minutes 2", schedule.digest, "query.max-memory=220MB", str(summary), "2026-11-23"):
+    for part in (
+        "--minutes 2 --seed 11 --per-second 0.8`",
+        schedule.digest,
+        "query.max-memory=220MB",
+        "70% were sent again",
+        str(summary),
+        "2026-11-23",
+    ):
         assert part in page
     assert all(f"- {tenant.name}: " in page for tenant in TENANTS)
