@@ -4,7 +4,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,19 +49,31 @@ class QueryLog:
 def make_log(schedule: Schedule, folder: Path) -> QueryLog:
     """Boots the clusters, makes the data, drives the schedule and fills `folder`, which must not exist.
 
-    Raises `InputError` where it does, or a program is missing.
+    Raises `InputError` where it does or cannot be made, or a program is missing.
     """
-    if folder.exists():
-        raise InputError(f"--out is {folder}, which exists: expected a folder to be made")
-    with plain_errors(), TemporaryDirectory(prefix="smart-routing-workload-") as scratch:
-        tell("starting two Trinos")
-        with fleet(CLUSTERS, Path(scratch)) as clusters:
-            result = prepare_and_drive(clusters, schedule)
-    summary = summarise(result.drive, result.events, driver_cpu_seconds=result.driver_cpu_seconds)
-    folder.mkdir(parents=True)
-    write_log(result.events.values(), folder / "events.jsonl.gz")
-    (folder / "SOURCE.md").write_text(describe(schedule, summary, made_at=datetime.now(UTC)))
+    with new_folder(folder):
+        with plain_errors(), TemporaryDirectory(prefix="smart-routing-workload-") as scratch:
+            tell("starting two Trinos")
+            with fleet(CLUSTERS, Path(scratch)) as clusters:
+                result = prepare_and_drive(clusters, schedule)
+        summary = summarise(result.drive, result.events, driver_cpu_seconds=result.driver_cpu_seconds)
+        write_log(result.events.values(), folder / "events.jsonl.gz")
+        (folder / "SOURCE.md").write_text(describe(schedule, summary, made_at=datetime.now(UTC)))
     return QueryLog(folder, summary)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Makes the folder before the run, which would be lost where it cannot be; takes it away if it stays empty."""
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"--out is {folder}: expected a folder to be made ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def prepare_and_drive(clusters: Fleet, schedule: Schedule) -> LegResult:

@@ -1,11 +1,14 @@
 """Command lines of the workload and of the benchmark on it: what cannot be run is one line before anything starts."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from benchmarks.isolation import __main__ as isolation
 from benchmarks.workload import querylog
+from benchmarks.workload.schedule import make_schedule
+from smart_routing.errors import InputError
 
 Main = Callable[[Sequence[str]], None]
 
@@ -56,3 +59,34 @@ def test_wrong_argument_is_one_line_and_exit_code_2(
     assert (exit_info.value.code, told.out) == (2, "")
     assert f": {expected}; see --help\n" in told.err
     assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("there", "File exists"), ("file/log", "Not a directory")], ids=["exists", "below a file"]
+)
+def test_log_that_could_not_be_kept_is_not_made(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "file").touch()
+    schedule = make_schedule(1, seconds=1, per_second=1)
+    with pytest.raises(InputError, match=rf"--out is .*/{name}: expected a folder to be made \({reason}\)"):
+        querylog.make_log(schedule, tmp_path / name)
+    assert (tmp_path / "there").is_dir()
+
+
+def test_run_that_is_given_up_leaves_no_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "logs" / "new"
+
+    def interrupted() -> None:
+        with querylog.new_folder(folder):
+            assert folder.is_dir()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not folder.exists()
+
+
+def test_folder_that_was_filled_stays(tmp_path: Path) -> None:
+    with querylog.new_folder(tmp_path / "new"):
+        (tmp_path / "new" / "events.jsonl.gz").touch()
+    assert (tmp_path / "new" / "events.jsonl.gz").exists()
