@@ -17,7 +17,7 @@ from benchmarks.isolation.training import TrainedRouter, train_router
 from benchmarks.workload import data
 from benchmarks.workload.fleet import Cluster, Fleet, Leg, LegResult, fleet
 from benchmarks.workload.placement import LARGE, SMALL, ByRouter, RoundRobin, all_rerun
-from benchmarks.workload.querylog import PER_SECOND, make_log, plain_errors, tell
+from benchmarks.workload.querylog import PER_SECOND, make_log, plain_errors, run_name, tell
 from benchmarks.workload.schedule import Schedule, make_schedule
 from benchmarks.workload.tenants import TENANTS
 from benchmarks.workload.truth import SCALED_RULE
@@ -37,10 +37,6 @@ ROOT: Final = Path(__file__).parents[2]
 RESULTS: Final = ROOT / "benchmarks" / "results" / "isolation.json"
 QUICK_RESULTS: Final = ROOT / "var" / "isolation-quick.json"
 PAGE: Final = ROOT / "docs" / "performance.md"
-TRAINING_SEED: Final = 1000
-"""Far from the seeds of the legs: the router has not seen their statements."""
-
-WARM_UP_SEED: Final = 999
 WARM_UP_MINUTES: Final = 1.0
 """Of both legs before the first pair, unmeasured: a JVM that is cold takes seconds for what it later does in one."""
 
@@ -56,6 +52,19 @@ class Plan:
     events: Path | None
     train_minutes: float
 
+    @property
+    def seeds(self) -> range:
+        """Of the pairs; the warm-up and the training have the next two, so that their statements are others."""
+        return range(self.seed, self.seed + self.pairs)
+
+    @property
+    def warm_up_seed(self) -> int:
+        return self.seeds.stop
+
+    @property
+    def training_seed(self) -> int:
+        return self.seeds.stop + 1
+
     def schedule(self, seed: int, *, minutes: float | None = None) -> Schedule:
         """The plan's kind of schedule; of a leg's length, where no other is given."""
         return make_schedule(seed, seconds=60 * (minutes or self.minutes), per_second=self.per_second)
@@ -70,10 +79,10 @@ def measure(plan: Plan, folder: Path) -> Results:
     with router_of(router, folder / "router") as url, fleet(CLUSTERS, folder) as clusters:
         tell("making the tenants' tables")
         clusters.prepare(TENANTS, data.whole)
-        measure_pair(clusters, plan.schedule(WARM_UP_SEED, minutes=WARM_UP_MINUTES), router=url)
+        measure_pair(clusters, plan.schedule(plan.warm_up_seed, minutes=WARM_UP_MINUTES), router=url)
         pairs = tuple(
-            measure_pair(clusters, plan.schedule(plan.seed + number), router=url, routed_first=number % 2 == 1)
-            for number in range(plan.pairs)
+            measure_pair(clusters, plan.schedule(seed), router=url, routed_first=number % 2 == 1)
+            for number, seed in enumerate(plan.seeds)
         )
     return Results(
         made_at=datetime.now(UTC),
@@ -87,12 +96,13 @@ def measure(plan: Plan, folder: Path) -> Results:
 
 def train(plan: Plan, folder: Path) -> TrainedRouter:
     """The router's model, from the log of the plan or from one that is made now on small/large."""
-    bundle = folder / "bundle"
     if plan.events is not None:
-        return train_router(str(plan.events), bundle, seed=plan.seed)
-    log = make_log(plan.schedule(TRAINING_SEED, minutes=plan.train_minutes), folder / "log")
-    told = f"a run of this workload with seed {TRAINING_SEED} for {plan.train_minutes:g} minutes"
-    return replace(train_router(str(log.folder), bundle, seed=plan.seed), log=told)
+        log, told = plan.events, f"the log {plan.events.name}"
+    else:
+        log = make_log(plan.schedule(plan.training_seed, minutes=plan.train_minutes), folder / "log").folder
+        told = f"a run of this workload with seed {plan.training_seed} for {plan.train_minutes:g} minutes"
+    unseen = frozenset(map(run_name, plan.seeds))
+    return replace(train_router(str(log), folder / "bundle", seed=plan.seed, unseen=unseen), log=told)
 
 
 @contextmanager

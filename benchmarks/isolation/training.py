@@ -1,5 +1,6 @@
 """The model of the routed legs: trained from a log of the same tenants, without a registry."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ from models.dataset import label
 from models.exclusions import read_exclusions
 from models.gate import read_gate
 from models.train import read_params
+from smart_routing.errors import InputError
+from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log
 
 
@@ -23,12 +26,15 @@ class TrainedRouter:
     calibration: str
 
 
-def train_router(log: str, bundle: Path, *, seed: int) -> TrainedRouter:
+def train_router(log: str, bundle: Path, *, seed: int, unseen: frozenset[str]) -> TrainedRouter:
     """Trains on a query log under the scaled label rule and writes the bundle into a new folder.
 
-    The gate is not asked: the benchmark reports whatever the model does. Raises `TrainingError` for too small a log.
+    The gate is not asked: the benchmark reports whatever the model does. Raises `TrainingError` for too small a log,
+    `InputError` for one with statements of a run in `unseen`.
     """
-    labelled = label(list(read_query_log(log, rejects=None)), SCALED_RULE, read_exclusions())
+    records = list(read_query_log(log, rejects=None))
+    refuse_seen(records, unseen, log=log)
+    labelled = label(records, SCALED_RULE, read_exclusions())
     candidate = make_candidate(labelled, SCALED_RULE, params=read_params(seed=seed), gate=read_gate())
     bundle.mkdir(parents=True)
     write_candidate(candidate, bundle)
@@ -39,3 +45,12 @@ def train_router(log: str, bundle: Path, *, seed: int) -> TrainedRouter:
         heavy_reads=sum(example.heavy for example in labelled.reads),
         calibration=candidate.calibration.summary(),
     )
+
+
+def refuse_seen(records: Iterable[QueryRecord], unseen: frozenset[str], *, log: str) -> None:
+    """A router that was trained on the very statements of a leg would look better than it is."""
+    runs = {record.trace_token.rsplit("-", 2)[0] for record in records if record.trace_token}
+    if seen := sorted(runs & unseen):
+        raise InputError(
+            f"--events is {log}, with statements of {', '.join(seen)}, whose seed a leg has: expected other seeds"
+        )

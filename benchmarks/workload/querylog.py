@@ -76,12 +76,17 @@ def new_folder(folder: Path) -> Iterator[None]:
             folder.rmdir()
 
 
+def run_name(seed: int) -> str:
+    """What the trace tokens of a log's statements open with."""
+    return f"log{seed}"
+
+
 def prepare_and_drive(clusters: Fleet, schedule: Schedule) -> LegResult:
     began = time.monotonic()
     tell("making the tenants' tables")
     clusters.prepare(TENANTS, data.whole)
     tell(f"made in {time.monotonic() - began:.0f} s; driving {len(schedule.statements)} statements")
-    leg = Leg(name=f"log{schedule.seed}", schedule=schedule, place=lambda _: by_role, rerun=some_rerun)
+    leg = Leg(name=run_name(schedule.seed), schedule=schedule, place=lambda _: by_role, rerun=some_rerun)
     return clusters.run(leg)
 
 

@@ -7,16 +7,39 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.isolation.__main__ import Plan
 from benchmarks.isolation.figures import METRICS, LegFigures, Pair, Truth, compare, leg_figures, truth
 from benchmarks.isolation.report import Results, section, write_json, write_section
-from benchmarks.isolation.training import TrainedRouter
+from benchmarks.isolation.training import TrainedRouter, refuse_seen
+from benchmarks.workload.querylog import run_name
 from benchmarks.workload.tenants import Role
 from benchmarks.workload.truth import SCALED_RULE
+from smart_routing.errors import InputError
 from tests.unit.benchmarks.runs import drive, events, outcome
+from tests.unit.querylog.samples import record
 
 KILLED = "EXCEEDED_LOCAL_MEMORY_LIMIT"
 P90 = next(metric for metric in METRICS if metric.title == "light statements, P90")
 KILLS = next(metric for metric in METRICS if metric.title.startswith("killed"))
+
+
+@pytest.mark.parametrize(("seed", "pairs"), [(1, 5), (-3, 4), (996, 8)], ids=str)
+def test_legs_warm_up_and_training_have_statements_of_their_own(seed: int, pairs: int) -> None:
+    plan = Plan(pairs=pairs, minutes=1, per_second=1, seed=seed, events=None, train_minutes=1)
+    assert len({*plan.seeds, plan.warm_up_seed, plan.training_seed}) == pairs + 2
+
+
+@pytest.mark.parametrize("seed", [1, -1], ids=str)
+def test_log_with_the_statements_of_a_leg_is_refused(seed: int) -> None:
+    unseen = frozenset({run_name(seed), run_name(seed + 1)})
+    records = [record(trace_token=f"{run_name(seed)}-00004-1"), record(trace_token=None)]
+    with pytest.raises(InputError, match=f"--events is logs/a, with statements of {run_name(seed)}, whose seed a leg"):
+        refuse_seen(records, unseen, log="logs/a")
+
+
+def test_log_of_another_seed_or_of_another_workload_is_taken() -> None:
+    tokens = [f"{run_name(11)}-00004-0", f"{run_name(-1)}-00004-0", "a-token-of-a-client", "t", None]
+    refuse_seen([record(trace_token=token) for token in tokens], frozenset({run_name(1)}), log="logs/a")
 
 
 def test_truth_is_of_the_measured_leg_and_leaves_out_what_tells_nothing() -> None:
