@@ -58,12 +58,13 @@ def test_truth_is_of_the_measured_leg_and_leaves_out_what_tells_nothing() -> Non
 
 def test_leg_counts_reruns_in_latency_and_what_was_cut_off_until_the_end() -> None:
     known = Truth(light=frozenset({0, 1}), heavy=frozenset({2, 3}))
-    arrivals = {number: float(number) for number in range(5)}
+    arrivals = {number: float(number) for number in range(6)}
     done = drive(
         outcome(0, ("large", None)),
         outcome(2, ("small", KILLED), ("large", None)),
         outcome(3, ("large", "EXCEEDED_CPU_LIMIT")),
         outcome(4, ("small", "SYNTAX_ERROR")),
+        outcome(5, ("small", "USER_CANCELED"), cancel_after=0.5),
         unfinished=1,
         seconds=50.0,
     )
@@ -73,12 +74,21 @@ def test_leg_counts_reruns_in_latency_and_what_was_cut_off_until_the_end() -> No
         makespan=4.0,
         size_failures=2,
         reruns=1,
-        failures=1,
+        failures=2,
         unfinished=1,
-        on_small=2,
+        on_small=3,
         light_on_large=1,
         heavy_on_small=1,
     )
+
+
+def test_statements_that_no_leg_judges_are_counted_where_they_end_badly() -> None:
+    timed_out = outcome(0, ("equal-a", "USER_CANCELED"))
+    done = drive(timed_out, unfinished=1)
+    known = truth(done, events(timed_out, cpu={}), SCALED_RULE)
+    figures = leg_figures(done, known, {0: 0.0, 1: 1.0})
+    assert known == Truth(light=frozenset(), heavy=frozenset())
+    assert (figures.failures, figures.unfinished) == (1, 1)
 
 
 def leg(*light: float, size_failures: int = 0) -> LegFigures:
