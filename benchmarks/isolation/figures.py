@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm, t
 
 from benchmarks.workload.driver import Drive, Outcome
 from benchmarks.workload.placement import LARGE, SMALL, WRITERS
@@ -16,6 +17,9 @@ from smart_routing.labels import SIZE_ERROR_CODES, LabelRule, QueryWeight
 from smart_routing.statistics import bootstrap_interval
 
 DRAWS: Final = 2000
+CONFIDENCE: Final = 0.95
+FEWEST_PAIRS: Final = 5
+"""For an interval: the bootstrap never leaves the range of the pairs, and that of fewer is too narrow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +169,10 @@ METRICS: Final = (
 
 
 def compare(pairs: Sequence[Pair], metric: Metric, *, seed: int) -> Comparison:
-    """Quantiles are of all legs' statements together; the bootstrap draws whole pairs. NaN limits for one pair."""
+    """Quantiles are of all legs' statements together; the bootstrap draws whole pairs.
+
+    NaN limits for fewer than `FEWEST_PAIRS`.
+    """
 
     def difference(rows: NDArray[np.intp]) -> float:
         drawn = [pairs[row] for row in rows]
@@ -173,8 +180,10 @@ def compare(pairs: Sequence[Pair], metric: Metric, *, seed: int) -> Comparison:
 
     everything = np.arange(len(pairs))
     names = [str(number) for number in range(len(pairs))]
-    enough = len(pairs) > 1
-    low, high = bootstrap_interval(names, difference, draws=DRAWS, seed=seed) if enough else (math.nan, math.nan)
+    low, high = math.nan, math.nan
+    if len(pairs) >= FEWEST_PAIRS:
+        confidence = expanded_confidence(len(pairs))
+        low, high = bootstrap_interval(names, difference, draws=DRAWS, seed=seed, confidence=confidence)
     return Comparison(
         title=metric.title,
         unit=metric.unit,
@@ -184,3 +193,14 @@ def compare(pairs: Sequence[Pair], metric: Metric, *, seed: int) -> Comparison:
         low=low,
         high=high,
     )
+
+
+def expanded_confidence(pairs: int) -> float:
+    """What to ask of a percentile bootstrap over so few pairs, at least 2, for it to cover about `CONFIDENCE`.
+
+    The expanded percentile interval (Hesterberg, What Teachers Should Know About the Bootstrap, The American
+    Statistician 69(4), 2015): as wide as Student's t and the unbiased variance would have it. Five normal values are
+    covered in 92% of cases, where the plain interval covers 83%.
+    """
+    student = float(t.ppf((1 + CONFIDENCE) / 2, pairs - 1))
+    return float(1 - 2 * norm.cdf(-math.sqrt(pairs / (pairs - 1)) * student))

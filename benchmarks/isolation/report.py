@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.isolation.figures import METRICS, Comparison, LegFigures, Pair, compare
+from benchmarks.isolation.figures import FEWEST_PAIRS, METRICS, Comparison, LegFigures, Pair, compare
 from benchmarks.isolation.training import TrainedRouter
 from benchmarks.workload.source import cluster_limits
 from benchmarks.workload.truth import SCALED_RULE
@@ -30,7 +30,7 @@ The same statements at the same times on two equal Trinos in turn (round-robin),
 
 - **Runs**: {pairs} pairs of legs of {minutes:g} minutes at {per_second:g} arrivals a second, seeds {seeds}; the order
   of the legs alternates, and both run for a minute before the first pair. Quantiles are of all pairs' statements
-  together; intervals are by bootstrap over pairs.
+  together; intervals are by bootstrap over pairs, widened for their small number; none for fewer than {fewest}.
 - **Machine**: {machine}. Each Trino is pinned to one core; the driver and the router are not. The two Trinos of the
   other leg idle on the same cores meanwhile.
 - **Clusters**: one node each with the same JVM. `small`: {small}. `large` and both of the equal ones: {large}.
@@ -82,6 +82,7 @@ def section(results: Results) -> str:
         made_at=results.made_at,
         rows="\n".join(_row(comparison) for comparison in results.comparisons()),
         pairs=len(results.pairs),
+        fewest=FEWEST_PAIRS,
         minutes=results.minutes,
         per_second=results.per_second,
         seeds=", ".join(str(pair.seed) for pair in results.pairs),

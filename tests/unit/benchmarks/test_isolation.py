@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from benchmarks.isolation.__main__ import Plan
-from benchmarks.isolation.figures import METRICS, LegFigures, Pair, Truth, compare, leg_figures, truth
+from benchmarks.isolation.figures import (
+    METRICS,
+    LegFigures,
+    Pair,
+    Truth,
+    compare,
+    expanded_confidence,
+    leg_figures,
+    truth,
+)
 from benchmarks.isolation.report import Results, section, write_json, write_section
 from benchmarks.isolation.training import TrainedRouter, refuse_seen
 from benchmarks.workload.querylog import run_name
@@ -129,10 +138,17 @@ def test_worse_is_reported_as_worse() -> None:
     assert compare(pairs, KILLS, seed=1).difference == 3.0
 
 
-def test_one_pair_has_no_interval() -> None:
-    comparison = compare([pair(1, leg(1.0), leg(2.0))], P90, seed=1)
-    assert comparison.difference == 1.0
+@pytest.mark.parametrize("pairs", [1, 4], ids=str)
+def test_too_few_pairs_have_no_interval(pairs: int) -> None:
+    comparison = compare([pair(seed, leg(1.0), leg(2.0 + seed)) for seed in range(pairs)], P90, seed=1)
+    assert comparison.difference >= 1.0
     assert math.isnan(comparison.low)
+    assert math.isnan(comparison.high)
+
+
+@pytest.mark.parametrize(("pairs", "expected"), [(5, 0.99809), (8, 0.98852), (100_000, 0.95)], ids=str)
+def test_interval_over_few_pairs_is_widened(pairs: int, expected: float) -> None:
+    assert expanded_confidence(pairs) == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.fixture
