@@ -16,6 +16,9 @@ from benchmarks.workload.truth import weight
 from smart_routing.labels import SIZE_ERROR_CODES, LabelRule, QueryWeight
 from smart_routing.statistics import bootstrap_interval
 
+READ: Final = "SELECT"
+"""Trino's type of the reads among the statements of users who write."""
+
 DRAWS: Final = 2000
 CONFIDENCE: Final = 0.95
 FEWEST_PAIRS: Final = 5
@@ -44,7 +47,9 @@ def truth(drive: Drive, events: Mapping[str, Event], rule: LabelRule) -> Truth:
 
 
 def _weight(outcome: Outcome, events: Mapping[str, Event], rule: LabelRule) -> QueryWeight | None:
-    if outcome.statement.role in WRITERS and outcome.error is None:
+    event = events.get(outcome.attempts[-1].token)
+    reads = outcome.statement.role not in WRITERS or (event is not None and event.record.query_type == READ)
+    if outcome.error is None and not reads:
         return QueryWeight.HEAVY
     return weight(outcome, events, rule)
 

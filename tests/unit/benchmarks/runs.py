@@ -13,6 +13,7 @@ def outcome(
     role: Role = Role.ANALYST,
     cancel_after: float | None = None,
     seconds: float = 2.0,
+    sql: str = "select 1",
 ) -> Outcome:
     """A statement that arrives at its number's second; each attempt (cluster, error) takes `seconds`."""
     statement = Statement(
@@ -23,7 +24,7 @@ def outcome(
         tenant="ads",
         schema="ads",
         role=role,
-        sql="select 1",
+        sql=sql,
         cancel_after=cancel_after,
     )
     runs = [
@@ -51,6 +52,7 @@ def events(*outcomes: Outcome, cpu: dict[int, float]) -> dict[str, Event]:
                 attempt.token,
                 cpu_seconds=cpu.get(outcome.statement.number, 0.1),
                 peak_memory_bytes=1,
+                query_type="SELECT" if outcome.statement.sql.startswith("select") else "INSERT",
                 state="FAILED" if attempt.error else "FINISHED",
                 error_code=attempt.error,
             ),

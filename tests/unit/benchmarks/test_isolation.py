@@ -56,13 +56,14 @@ def test_truth_is_of_the_measured_leg_and_leaves_out_what_tells_nothing() -> Non
         outcome(0),
         outcome(1, ("equal-a", None)),
         outcome(2, ("equal-a", KILLED)),
-        outcome(3, role=Role.ETL),
+        outcome(3, role=Role.ETL, sql="insert into t values 1"),
         outcome(4, ("equal-a", "SYNTAX_ERROR")),
         outcome(5, ("equal-b", "USER_CANCELED"), cancel_after=0.5),
-        outcome(6, ("equal-b", "TABLE_NOT_FOUND"), role=Role.ETL),
+        outcome(6, ("equal-b", "TABLE_NOT_FOUND"), role=Role.ETL, sql="drop table t"),
+        outcome(7, role=Role.ETL),
     ]
     known = truth(drive(*outcomes), events(*outcomes, cpu={1: 3.0}), SCALED_RULE)
-    assert known == Truth(light=frozenset({0}), heavy=frozenset({1, 2, 3}))
+    assert known == Truth(light=frozenset({0, 7}), heavy=frozenset({1, 2, 3}))
 
 
 def test_leg_counts_reruns_in_latency_and_what_was_cut_off_until_the_end() -> None:
