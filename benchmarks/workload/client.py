@@ -67,7 +67,11 @@ class TrinoClient:
         self._http = http
 
     async def run(self, url: str, submission: Submission) -> Answer:
-        """The statement to its end at the coordinator `url`; a caller that is cancelled cancels it there too."""
+        """The statement to its end at the coordinator `url`.
+
+        One that takes too long, whose caller is cancelled or whose page does not come is cancelled there too: it would
+        run on beside those after it.
+        """
         page = _Page()
         try:
             async with asyncio.timeout(submission.seconds):
@@ -81,6 +85,7 @@ class TrinoClient:
             await self._cancel(page)
             raise
         except (httpx.HTTPError, msgspec.DecodeError):
+            await self._cancel(page)
             return Answer(UNREACHABLE)
         return Answer(page.error.error_name if page.error else None)
 

@@ -14,13 +14,16 @@ URL = "http://coordinator"
 
 
 class FakeCoordinator:
-    """Two pages, then the end; `hold` keeps it at the second page for good."""
+    """Two pages, then the end; `hold` keeps it at the second page for good, `lost` is its answer instead of that."""
 
-    def __init__(self, *, error: str | None = None, hold: bool = False, status: int = 200) -> None:
+    def __init__(
+        self, *, error: str | None = None, hold: bool = False, status: int = 200, lost: httpx.Response | None = None
+    ) -> None:
         self.requests: list[httpx.Request] = []
         self._error = error
         self._hold = hold
         self._status = status
+        self._lost = lost
 
     async def handle(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
@@ -31,6 +34,8 @@ class FakeCoordinator:
         if request.url.path.endswith("/1") or self._hold:
             await asyncio.sleep(0)
             return httpx.Response(200, json={"id": "q", "nextUri": f"{URL}/v1/statement/q/2", "data": [[1]]})
+        if self._lost:
+            return self._lost
         failure = {"error": {"errorName": self._error, "errorCode": 1}} if self._error else {}
         return httpx.Response(200, content=json.dumps({"id": "q", **failure}))
 
@@ -90,6 +95,15 @@ def test_caller_who_is_cancelled_cancels_the_statement() -> None:
 
 def test_coordinator_that_does_not_answer_as_trino_is_named() -> None:
     assert run(FakeCoordinator(status=503)) == Answer(UNREACHABLE)
+
+
+@pytest.mark.parametrize(
+    "lost", [httpx.Response(502), httpx.Response(200, text="<html>")], ids=["an error", "not a page"]
+)
+def test_statement_whose_page_does_not_come_is_cancelled(lost: httpx.Response) -> None:
+    coordinator = FakeCoordinator(lost=lost)
+    assert run(coordinator) == Answer(UNREACHABLE)
+    assert (coordinator.requests[-1].method, coordinator.requests[-1].url.path) == ("DELETE", "/v1/statement/q/2")
 
 
 def test_data_that_cannot_be_made_is_one_error_that_names_the_statement() -> None:
