@@ -63,7 +63,9 @@ def draw_scope(random: Random, star: Star) -> Scope:
 
 def _grouped(random: Random, scope: Scope) -> str:
     keys = _some(random, scope.having(scope.star.keys), most=3)
-    measures = [random.choice(AGGREGATES).format(one) for one in _some(random, scope.having(scope.star.measures), 3)]
+    measures = [
+        random.choice(AGGREGATES).format(one) for one in _some(random, scope.having(scope.star.measures), most=3)
+    ]
     selected = ", ".join([*keys, *(f"{measure} as m{place}" for place, measure in enumerate(measures))])
     ending = random.choice(("", "\norder by {last} desc\nlimit {{top}}", "\nhaving count(*) > {{rank}}"))
     places = ", ".join(str(place + 1) for place in range(len(keys)))
@@ -142,7 +144,7 @@ SHAPES: Final[tuple[tuple[Callable[[Random, Scope], str], float], ...]] = (
 )
 
 
-def _some(random: Random, columns: Sequence[str], most: int) -> list[str]:
+def _some(random: Random, columns: Sequence[str], *, most: int) -> list[str]:
     return random.sample(columns, random.randint(1, min(most, len(columns))))
 
 

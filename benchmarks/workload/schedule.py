@@ -4,8 +4,6 @@ import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import astuple, dataclass, replace
-from functools import partial
-from itertools import count
 from random import Random
 from typing import Final
 
@@ -135,7 +133,7 @@ def _dashboard(user: User, random: Random, rate: float, seconds: float) -> Itera
 
 def _etl(user: User, random: Random, rate: float, seconds: float) -> Iterator[Statement]:
     jobs = poisson(random, rate=rate / STEPS_OF_A_JOB, begin=user.tenant.arrives * seconds, end=seconds)
-    for number, at in zip(count(1), jobs, strict=False):
+    for number, at in enumerate(jobs, start=1):
         moment = at
         for sql in job_steps(user.tenant, random, number=number):
             if moment < seconds:
@@ -145,7 +143,8 @@ def _etl(user: User, random: Random, rate: float, seconds: float) -> Iterator[St
 
 def _growth(tenant: Tenant, seconds: float) -> Iterator[Statement]:
     for place, share in enumerate(tenant.doubles):
-        yield from map(partial(_statement, loader(tenant), share * seconds), doubling(tenant, place=place))
+        for sql in doubling(tenant, place=place):
+            yield _statement(loader(tenant), share * seconds, sql)
 
 
 def _statement(user: User, at: float, sql: str, *, cancel_after: float | None = None, reruns: bool = True) -> Statement:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from benchmarks.workload.driver import Drive, Outcome
 from benchmarks.workload.placement import WRITERS
 from benchmarks.workload.sink import Event
-from smart_routing.labels import SIZE_ERROR_CODES, LabelRule, QueryWeight
+from smart_routing.labels import LabelRule, QueryWeight
 
 SCALED_RULE: Final = LabelRule(cpu_seconds=1.0, memory_bytes=35_791_394)
 """1/300 of the usual 300 s and 10 GiB, as for the bundled log: all of this workload is small."""
@@ -55,10 +55,6 @@ class RunSummary:
     clusters: dict[str, int]
     seconds: float
     driver_cpu: float
-
-    @property
-    def size_failures(self) -> int:
-        return sum(self.errors.get(code, 0) for code in SIZE_ERROR_CODES)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
