@@ -48,7 +48,6 @@ LITERALS: Final[Mapping[str, Callable[[Random], str]]] = {
     "top": _one(("10", "20", "25", "50", "100", "500", "1000")),
     "rank": _whole(1, 10),
     "year": _whole(1998, 2002),
-    "job": _whole(1_000, 9_999),
 }
 
 

@@ -13,7 +13,6 @@ import sqlglot
 
 from benchmarks.workload.adhoc import SHAPES, ad_hoc
 from benchmarks.workload.data import changed, whole
-from benchmarks.workload.literals import fill
 from benchmarks.workload.schedule import Schedule, make_schedule, poisson
 from benchmarks.workload.stars import STARS, TABLES
 from benchmarks.workload.tenants import TENANTS, Data, Role, Tenant
@@ -136,8 +135,3 @@ def test_data_statements_parse_and_a_reset_touches_only_what_changes(caplog: pyt
         assert all(sqlglot.parse_one(sql, read="trino") for sql in whole(tenant))
         assert set(changed(tenant)) <= set(whole(tenant))
     assert changed(Tenant(name="still", scale=1)) == []
-
-
-def test_literal_that_is_not_known_is_an_error() -> None:
-    with pytest.raises(KeyError, match="colour"):
-        fill("select {colour}", Random(1))
