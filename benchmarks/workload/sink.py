@@ -2,7 +2,6 @@
 
 import gzip
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,22 +33,22 @@ class EventSink:
     def __init__(self, url: str) -> None:
         self.url = url
         self._events: dict[str, Event] = {}
-        self._lock = threading.Lock()
+        self._arrival = threading.Condition()
 
     def take(self, body: bytes) -> None:
         """Keeps a completed query's event; Trino may send it twice."""
         examined = examine(body)
         record = read_event(examined.line) if isinstance(examined, Completed) else None
         if isinstance(examined, Completed) and isinstance(record, QueryRecord) and record.trace_token:
-            with self._lock:
+            with self._arrival:
                 self._events[record.trace_token] = Event(record, examined.line)
+                self._arrival.notify_all()
 
     def events(self, tokens: Iterable[str], *, seconds: float = 15.0) -> dict[str, Event]:
         """Events by token, waited for up to `seconds`; those that did not come by then are missing."""
-        wanted, deadline = frozenset(tokens), time.monotonic() + seconds
-        while not wanted <= self._events.keys() and time.monotonic() < deadline:
-            time.sleep(0.1)
-        with self._lock:
+        wanted = frozenset(tokens)
+        with self._arrival:
+            self._arrival.wait_for(lambda: wanted <= self._events.keys(), timeout=seconds)
             return {token: event for token, event in self._events.items() if token in wanted}
 
 
@@ -71,7 +70,8 @@ def event_sink() -> Iterator[EventSink]:
 def _handler(take: Callable[[bytes], None]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length", "0"))
+            declared = self.headers.get("Content-Length", "")
+            length = int(declared) if declared.isdecimal() else 0
             fits = self.path == QUERY_EVENTS_PATH and 0 < length <= MAX_BODY_BYTES
             if fits:
                 take(self.rfile.read(length))
