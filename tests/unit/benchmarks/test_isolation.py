@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -101,11 +102,21 @@ def test_statements_that_no_leg_judges_are_counted_where_they_end_badly() -> Non
     assert (figures.failures, figures.unfinished) == (1, 1)
 
 
-def leg(*light: float, size_failures: int = 0) -> LegFigures:
+def test_heavy_statements_span_from_the_first_arrival_to_the_last_end() -> None:
+    done = drive(outcome(3, seconds=40.0), outcome(8, seconds=1.0), unfinished=1, seconds=50.0)
+    arrivals = {3: 3.0, 8: 8.0, 9: 9.0}
+    ended = leg_figures(done, Truth(light=frozenset(), heavy=frozenset({3, 8})), arrivals)
+    cut_off = leg_figures(done, Truth(light=frozenset(), heavy=frozenset({8, 9})), arrivals)
+    none = leg_figures(done, Truth(light=frozenset({3}), heavy=frozenset()), arrivals)
+    assert (ended.makespan, cut_off.makespan) == (40.0, 42.0)
+    assert math.isnan(none.makespan)
+
+
+def leg(*light: float, size_failures: int = 0, heavy: tuple[float, ...] = (5.0,), makespan: float = 60.0) -> LegFigures:
     return LegFigures(
         light=light,
-        heavy=(5.0,),
-        makespan=60.0,
+        heavy=heavy,
+        makespan=makespan,
         size_failures=size_failures,
         reruns=0,
         failures=0,
@@ -126,6 +137,39 @@ def test_quantiles_are_of_all_pairs_together_and_the_interval_is_over_pairs() ->
     assert (comparison.round_robin, comparison.routed) == (5.0, 0.5)
     assert comparison.difference == -4.5
     assert -4.5 <= comparison.low < comparison.high < 0
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("light statements, P50", 50.5),
+        ("light statements, P90", 90.1),
+        ("light statements, P99", 99.01),
+        ("heavy statements, P50", 15.0),
+        ("heavy statements, P90", 19.0),
+        ("heavy statements, makespan", 50.0),
+        ("killed for size, a leg", 1.5),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_metrics_of_two_legs_pool_statements_and_average_the_rest(title: str, expected: float) -> None:
+    low, high = [float(second) for second in range(1, 51)], [float(second) for second in range(51, 101)]
+    legs = [
+        leg(*high, heavy=(20.0,), makespan=40.0, size_failures=3),
+        leg(*low, heavy=(10.0,), makespan=60.0),
+    ]
+    metric = next(one for one in METRICS if one.title == title)
+    assert metric.of(legs) == pytest.approx(expected)
+
+
+def test_figures_of_no_statement_are_unknown() -> None:
+    empty = leg(heavy=())
+    assert [math.isnan(metric.of([empty])) for metric in METRICS[:5]] == [True] * 5
+
+
+def test_interval_is_the_same_for_the_same_seed() -> None:
+    pairs = [pair(seed, leg(1.0 + seed, 3.0), leg(0.5, 2.0 * seed)) for seed in range(6)]
+    assert compare(pairs, P90, seed=1) == compare(pairs, P90, seed=1)
 
 
 def test_pairs_without_a_difference_have_none_in_their_interval() -> None:
@@ -177,6 +221,34 @@ def test_section_tells_the_conditions_and_every_metric(results: Results) -> None
     ):
         assert part in text
     assert text.count("\n| ") == len(METRICS) + 1
+    assert "A leg has 1 light and 1 heavy ones." in text
+    assert "sent 0% of the light statements to large and 0% of the heavy ones to small." in text
+
+
+def test_row_has_both_figures_their_difference_and_its_interval(results: Results) -> None:
+    assert (
+        "\n| light statements, P50 | 1.10 s | 0.55 s | -0.55 s | - |\n"
+        "| light statements, P90 | 1.18 s | 0.59 s | -0.59 s | - |\n"
+    ) in section(results)
+    same = replace(results, pairs=tuple(pair(seed, leg(2.0), leg(2.5, size_failures=1)) for seed in range(5)))
+    assert "| light statements, P99 | 2.00 s | 2.50 s | +0.50 s | +0.50 to +0.50 s |\n" in section(same)
+    assert "| killed for size, a leg | 0.00 | 1.00 | +1.00 | +1.00 to +1.00 |\n" in section(same)
+
+
+def test_misrouted_are_shares_of_what_the_legs_had(results: Results) -> None:
+    routed = replace(leg(1.0, 1.0, 1.0, 1.0, heavy=(5.0, 5.0)), light_on_large=1, heavy_on_small=1)
+    text = section(replace(results, pairs=(pair(1, routed, routed),)))
+    assert "sent 25% of the light statements to large and 50% of the heavy ones to small." in text
+
+
+def test_figure_that_is_unknown_is_null_in_json(tmp_path: Path, results: Results) -> None:
+    without = leg(1.0, heavy=(), makespan=math.nan)
+    write_json(replace(results, pairs=(pair(1, without, without),)), tmp_path / "isolation.json")
+    document = json.loads((tmp_path / "isolation.json").read_text(), parse_constant=pytest.fail)
+    assert document["pairs"][0]["routed"]["makespan"] is None
+    heavy = next(one for one in document["comparisons"] if one["title"] == "heavy statements, P90")
+    assert {heavy[name] for name in ("round_robin", "routed", "difference", "low", "high")} == {None}
+    assert document["router"]["bundle"] is None
 
 
 @pytest.mark.parametrize(
