@@ -70,8 +70,8 @@ class Plan:
         return make_schedule(seed, seconds=60 * (minutes or self.minutes), per_second=self.per_second)
 
 
-def measure(plan: Plan, folder: Path) -> Results:
-    """All pairs on one set of clusters over one lake; `folder` is filled.
+def measure(plan: Plan, folder: Path) -> Iterator[Results]:
+    """All pairs on one set of clusters over one lake, the results so far after each; `folder` is filled.
 
     Of an odd number the routed leg goes first once more often: what goes second may find the machine warmer.
     """
@@ -83,18 +83,18 @@ def measure(plan: Plan, folder: Path) -> Results:
         tell("making the tenants' tables")
         clusters.prepare(TENANTS, data.whole)
         measure_pair(clusters, plan.schedule(plan.warm_up_seed, minutes=WARM_UP_MINUTES), router=url)
-        pairs = tuple(
-            measure_pair(clusters, plan.schedule(seed), router=url, routed_first=number % 2 == 0)
-            for number, seed in enumerate(plan.seeds)
+        results = Results(
+            made_at=datetime.now(UTC),
+            machine=started,
+            minutes=plan.minutes,
+            per_second=plan.per_second,
+            router=router,
+            pairs=(),
         )
-    return Results(
-        made_at=datetime.now(UTC),
-        machine=started,
-        minutes=plan.minutes,
-        per_second=plan.per_second,
-        router=router,
-        pairs=pairs,
-    )
+        for number, seed in enumerate(plan.seeds):
+            pair = measure_pair(clusters, plan.schedule(seed), router=url, routed_first=number % 2 == 0)
+            results = replace(results, pairs=(*results.pairs, pair))
+            yield results
 
 
 def train(plan: Plan, folder: Path) -> TrainedRouter:
@@ -177,8 +177,8 @@ def _command(options: Namespace) -> Results:
         train_minutes=options.train_minutes,
     )
     with plain_errors(), TemporaryDirectory(prefix="smart-routing-isolation-") as folder:
-        results = measure(plan, Path(folder))
-    write_json(results, QUICK_RESULTS if options.quick else RESULTS)
+        for results in measure(plan, Path(folder)):  # a run that breaks keeps the pairs it finished
+            write_json(results, QUICK_RESULTS if options.quick else RESULTS)
     if not options.quick:
         write_section(section(results), PAGE)
     return results
