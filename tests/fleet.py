@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import httpx
 import trino
 
-from infra.local.demo import EVENTS, LABEL_RULE
+from infra.local.demo import EVENTS
 from infra.local.processes import LOOPBACK
+from infra.local.scale import SCALED_RULE_ARGUMENTS
 from infra.local.stack.state import Stack
 from infra.local.stack.supervisor import Supervisor
 from smart_routing.decision_log import LoggedDecision, read_decisions
@@ -163,11 +164,11 @@ class Fleet:
         }
 
     def stored(self) -> dict[str, QueryRecord]:
-        """The live statements that the query log store has, by query id."""
+        """The live statements whose events the query log store has, by query id."""
         ids = {sent.ran.query_id for sent in self.sent}
         store = open_store(self.stack.environment["SMART_ROUTING_QUERY_LOG_STORE"])
         live = store.read(since=self._began)
-        return {record.query_id: record for record in live if record.query_id in ids}
+        return {record.query_id: record for record in live if record.query_id in ids and not record.running}
 
     def await_events(self) -> dict[str, QueryRecord]:
         wait_until(lambda: len(self.stored()) == len(self.sent), seconds=EVENT_SECONDS)
@@ -186,7 +187,7 @@ class Fleet:
         return self.decisions()[token]
 
     def train_and_promote(self, *arguments: str) -> dict[str, Any]:
-        trained = self.shell.flow("train_classifier", *LABEL_RULE, *arguments)
+        trained = self.shell.flow("train_classifier", *SCALED_RULE_ARGUMENTS, *arguments)
         assert trained["passed"], trained["reasons"]
         self.shell.flow("promote_model", "--version", str(trained["version"]))
         any_statement = Statement(sql="select 1", session=Session())

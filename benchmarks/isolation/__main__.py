@@ -20,9 +20,9 @@ from benchmarks.workload.placement import LARGE, SMALL, ByRouter, RoundRobin, al
 from benchmarks.workload.querylog import PER_SECOND, make_log, plain_errors, run_name, tell
 from benchmarks.workload.schedule import Schedule, make_schedule
 from benchmarks.workload.tenants import TENANTS
-from benchmarks.workload.truth import SCALED_RULE
 from flows.command import CommandParser, positive, positive_number, run
 from infra.local.processes import server_environment
+from infra.local.scale import SCALED_RULE
 from infra.local.servers import router_server
 from smart_routing.errors import InputError
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from benchmarks.isolation.figures import FEWEST_PAIRS, METRICS, Comparison, LegFigures, Pair, compare
 from benchmarks.isolation.training import TrainedRouter
 from benchmarks.workload.source import cluster_limits
-from benchmarks.workload.truth import SCALED_RULE
+from infra.local.scale import SCALED_RULE
 
 HEADING: Final = "## Isolation"
 SECTION: Final = re.compile(rf"^{HEADING}$.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.workload.truth import SCALED_RULE
+from infra.local.scale import SCALED_RULE
 from models.candidate import make_candidate, write_candidate
 from models.dataset import label
 from models.exclusions import read_exclusions

@@ -18,9 +18,10 @@ from benchmarks.workload.schedule import Schedule, make_schedule
 from benchmarks.workload.sink import write_log
 from benchmarks.workload.source import describe
 from benchmarks.workload.tenants import TENANTS
-from benchmarks.workload.truth import SCALED_RULE, RunSummary, summarise
+from benchmarks.workload.truth import RunSummary, summarise
 from flows.command import CommandParser, positive_number, run
 from infra.local.processes import MissingProgramError, ServerError
+from infra.local.scale import SCALED_RULE_ARGUMENTS
 from smart_routing.errors import InputError, SmartRoutingError
 
 CLUSTERS: Final = (Cluster(SMALL, SMALL), Cluster(LARGE, LARGE))
@@ -42,7 +43,7 @@ class QueryLog:
         return (
             f"{self.summary}\n\nthe log      {self.folder}\n"
             f"to train     .venv/bin/python -m flows.train_classifier --events {self.folder} "
-            f"--cpu-seconds {SCALED_RULE.cpu_seconds:g} --memory-bytes {SCALED_RULE.memory_bytes}"
+            f"{' '.join(SCALED_RULE_ARGUMENTS)}"
         )
 
 

@@ -5,7 +5,8 @@ from typing import Final
 
 from benchmarks.workload.schedule import RERUN_SHARE, Schedule
 from benchmarks.workload.tenants import TENANTS, Tenant
-from benchmarks.workload.truth import SCALED_RULE, RunSummary
+from benchmarks.workload.truth import RunSummary
+from infra.local.scale import SCALED_RULE
 from infra.local.servers.trino import CONFIG
 
 LIMITS: Final = ("query.max-memory", "query.max-cpu-time", "query.max-execution-time")

@@ -3,15 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 from benchmarks.workload.driver import Drive, Outcome
 from benchmarks.workload.placement import WRITERS
 from benchmarks.workload.sink import Event
+from infra.local.scale import SCALED_RULE
 from smart_routing.labels import LabelRule, QueryWeight
-
-SCALED_RULE: Final = LabelRule(cpu_seconds=1.0, memory_bytes=35_791_394)
-"""1/300 of the usual 300 s and 10 GiB, as for the bundled log: all of this workload is small."""
 
 
 def tokens(outcomes: Iterable[Outcome]) -> list[str]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 import httpx
 
 from infra.local.processes import ServerError
+from infra.local.scale import SCALED_RULE_ARGUMENTS
 from infra.local.servers import mlflow_server, prefect_server, router_server
 from smart_routing.protocol import ROUTE_PATH
 from smart_routing.querylog.records import QueryRecord
@@ -24,8 +25,6 @@ from smart_routing.querylog.source import read_query_log
 ROOT: Final = Path(__file__).parents[2]
 EVENTS: Final = ROOT / "data" / "trino-query-log"
 WORKSPACE: Final = ROOT / "var" / "demo"
-LABEL_RULE: Final = ("--cpu-seconds", "1", "--memory-bytes", "35791394")
-"""1/300 of the usual 300 s and 10 GiB: the bundled log is of small clusters (data/trino-query-log/SOURCE.md)."""
 BATCH: Final = 1000
 
 
@@ -70,7 +69,7 @@ def run_loop(events: str) -> str:
     ):
         environment = child_environment(registry, prefect)
         ingested = step("ingest", "flows.ingest_query_log", ["--events", events], environment)
-        trained = step("train", "flows.train_classifier", LABEL_RULE, environment)
+        trained = step("train", "flows.train_classifier", SCALED_RULE_ARGUMENTS, environment)
         version = str(trained["version"])
         step("evaluate", "flows.evaluate_model", ["--version", version], environment)
         step("promote", "flows.promote_model", ["--version", version], environment)

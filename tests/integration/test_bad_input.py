@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.demo import EVENTS, LABEL_RULE
+from infra.local.demo import EVENTS
+from infra.local.scale import SCALED_RULE_ARGUMENTS
 from models.registry import ModelRegistry
 from smart_routing.settings import RegistrySettings
 from tests.shell import Shell, own_environment
@@ -136,7 +137,7 @@ def test_gate_that_fails_registers_without_an_alias(shell: Shell, mlflow_trackin
 
 
 def test_dry_run_registers_nothing(shell: Shell, mlflow_tracking_uri: str) -> None:
-    summary = shell.flow("train_classifier", "--events", str(EVENTS), *LABEL_RULE, "--dry-run")
+    summary = shell.flow("train_classifier", "--events", str(EVENTS), *SCALED_RULE_ARGUMENTS, "--dry-run")
     assert summary["passed"]
     assert versions(mlflow_tracking_uri) == 0
 

@@ -40,7 +40,7 @@ HEAVY: Final = tuple(
         "count(o_clerk)", "min(o_orderpriority)",
     )
 )  # fmt: skip
-"""600,000 groups of 50 characters each: past the 34 MiB of LABEL_RULE by the size of the data, on any machine."""
+"""600,000 groups of 50 characters each: past the 34 MiB of SCALED_RULE by the size of the data, on any machine."""
 
 KILLED: Final = (
     "select o_comment, array_agg(o_clerk) from tpch.sf2.orders where o_orderkey > {} group by o_comment limit 5"

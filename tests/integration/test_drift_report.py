@@ -9,6 +9,7 @@ import pytest
 from mlflow import MlflowClient
 
 from infra.local.demo import EVENTS
+from infra.local.scale import SCALED_RULE
 from models.dataset import label
 from models.registry import ModelRegistry
 from models.split import split_by_time
@@ -17,7 +18,6 @@ from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_refer
 from smart_routing import protocol
 from smart_routing.bundle import read_bundle
 from smart_routing.inference import Model
-from smart_routing.labels import LabelRule
 from smart_routing.querylog.source import read_query_log
 from smart_routing.settings import RegistrySettings
 from tests.bundles import JoinModel
@@ -49,7 +49,7 @@ def serve(uri: str, folder: Path, *, with_reference: bool = True) -> ModelVersio
 def make_and_write_reference(folder: Path) -> None:
     model = Model.load(read_bundle(folder / "bundle"), version="1")
     records = [record for record in read_query_log(EVENTS, rejects=None) if record.create_time < REFERENCE_ENDS]
-    split = split_by_time(label(records, LabelRule(cpu_seconds=1, memory_bytes=35791394)).reads)
+    split = split_by_time(label(records, SCALED_RULE).reads)
     learnt, held_out = ([example.request for example in block] for block in (split.train, split.calibration))
     write_reference(make_reference(learnt, held_out, model=model, gain=GAIN), folder / REFERENCE_ARTIFACT)
 

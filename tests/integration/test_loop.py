@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from infra.local.demo import EVENTS, LABEL_RULE, body
+from infra.local.demo import EVENTS, body
+from infra.local.scale import SCALED_RULE, SCALED_RULE_ARGUMENTS
 from infra.local.servers import router_server
 from models.dataset import Labelled, label
 from models.registry import ModelRegistry
@@ -24,7 +25,6 @@ from smart_routing.bundle import BOOSTER, Bundle, read_bundle
 from smart_routing.decision_log import LoggedDecision, read_decisions
 from smart_routing.features.statement import StatementKind
 from smart_routing.inference import Model, scores
-from smart_routing.labels import LabelRule
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log
 from smart_routing.settings import RegistrySettings
@@ -37,7 +37,6 @@ pytestmark = [
 ]
 
 CONNECTIONS = 8
-RULE = LabelRule(cpu_seconds=1, memory_bytes=35791394)
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def loop(mlflow_server: str, prefect_server: str, tmp_path_factory: pytest.TempP
     )
     shell = Shell(environment)
     shell.flow("ingest_query_log", "--events", str(EVENTS))
-    trained = shell.flow("train_classifier", *LABEL_RULE)
+    trained = shell.flow("train_classifier", *SCALED_RULE_ARGUMENTS)
     shell.flow("promote_model", "--version", str(trained["version"]))
     registry = ModelRegistry.connect(RegistrySettings(uri=mlflow_server))
     version = registry.resolve("production")
@@ -92,7 +91,7 @@ def records() -> list[QueryRecord]:
 
 @pytest.fixture(scope="module")
 def labelled(records: list[QueryRecord]) -> Labelled:
-    return label(records, RULE)
+    return label(records, SCALED_RULE)
 
 
 def answer(loop: Loop, bodies: list[dict[str, Any]], folder: Path, *, cache_entries: int, workers: int) -> Answered:
@@ -169,12 +168,12 @@ def test_version_carries_its_provenance(loop: Loop, labelled: Labelled) -> None:
     tags = loop.version.tags
     assert tags[protocol.TAG_VALIDATION_STATUS] == "passed"
     assert tags[protocol.TAG_MANIFEST_SHA256] == loop.bundle.manifest_sha256 == loop.trained["manifest_sha256"]
-    assert json.loads(tags[protocol.TAG_LABEL_RULE]) == RULE.as_json()
+    assert json.loads(tags[protocol.TAG_LABEL_RULE]) == SCALED_RULE.as_json()
     assert tags[protocol.TAG_GIT_COMMIT]
 
 
 def test_same_log_seed_and_lock_give_the_same_bundle(loop: Loop) -> None:
-    again = loop.shell.flow("train_classifier", "--events", str(EVENTS), *LABEL_RULE, "--dry-run")
+    again = loop.shell.flow("train_classifier", "--events", str(EVENTS), *SCALED_RULE_ARGUMENTS, "--dry-run")
     assert again["version"] is None
     assert again["manifest_sha256"] == loop.trained["manifest_sha256"]
 

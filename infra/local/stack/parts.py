@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from infra.local.processes import Server, server_environment
+from infra.local.scale import SCALED_RULE
 from infra.local.servers.databases import postgres, redis
 from infra.local.servers.mlops import WORK_POOL, mlflow, prefect, prefect_worker
 from infra.local.servers.observability import alertmanager, prometheus
@@ -126,6 +127,8 @@ def _collector(site: Site) -> Server:
         "SMART_ROUTING_COLLECTOR_REJECTS": str(folder / "rejects.jsonl"),
         "SMART_ROUTING_COLLECTOR_BATCH_SECONDS": "2",
         "SMART_ROUTING_COLLECTOR_COORDINATORS": ",".join(coordinators),
+        "SMART_ROUTING_COLLECTOR_RUNNING_CPU_SECONDS": f"{SCALED_RULE.cpu_seconds:g}",
+        "SMART_ROUTING_COLLECTOR_RUNNING_MEMORY_BYTES": str(SCALED_RULE.memory_bytes),
     }
     return collector(folder, site.ports.collector, environment=server_environment(folder, **site.settings(), **own))
 

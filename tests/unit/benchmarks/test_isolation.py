@@ -23,7 +23,7 @@ from benchmarks.isolation.report import Results, section, write_json, write_sect
 from benchmarks.isolation.training import TrainedRouter, refuse_seen
 from benchmarks.workload.querylog import run_name
 from benchmarks.workload.tenants import Role
-from benchmarks.workload.truth import SCALED_RULE
+from infra.local.scale import SCALED_RULE
 from smart_routing.errors import InputError
 from tests.unit.benchmarks.runs import drive, events, outcome
 from tests.unit.querylog.samples import record

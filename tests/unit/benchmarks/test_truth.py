@@ -11,7 +11,8 @@ from benchmarks.workload.schedule import make_schedule
 from benchmarks.workload.sink import Event, EventSink, write_log
 from benchmarks.workload.source import describe
 from benchmarks.workload.tenants import TENANTS, Role
-from benchmarks.workload.truth import SCALED_RULE, summarise, weight
+from benchmarks.workload.truth import summarise, weight
+from infra.local.scale import SCALED_RULE
 from smart_routing.labels import QueryWeight
 from smart_routing.querylog.source import read_query_log
 from tests.unit.benchmarks.runs import drive, events, outcome

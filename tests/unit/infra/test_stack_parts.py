@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.scale import SCALED_RULE
 from infra.local.stack.parts import PARTS, UnknownPartError, select
-from infra.local.stack.site import Ports
+from infra.local.stack.site import Ports, Site
 from infra.local.stack.state import NoStackError, Stack, StackPart, forget
+from smart_routing.labels import LabelRule
+from smart_routing.settings import CollectorSettings
 
 
 def names(*wanted: str) -> list[str]:
@@ -49,6 +52,15 @@ def test_no_two_parts_want_the_same_port(ports: Ports) -> None:
 
 def vars_of(ports: Ports) -> list[int]:
     return [getattr(ports, name) for name in Ports.__slots__]
+
+
+def test_collector_records_what_still_runs_past_the_rule_that_the_stack_trains_by(tmp_path: Path) -> None:
+    (collector,) = select(["collector"])[-1:]
+    environment = collector.work(Site(tmp_path, Ports())).environment
+    cpu, memory = (
+        environment[CollectorSettings.variable(name)] for name in ("running_cpu_seconds", "running_memory_bytes")
+    )
+    assert LabelRule(cpu_seconds=float(cpu), memory_bytes=int(memory)) == SCALED_RULE
 
 
 def test_a_written_stack_is_read_again(tmp_path: Path) -> None:
