@@ -1,12 +1,11 @@
 """A Trino fleet behind its gateway, asked as users ask it, and which cluster ran a statement by Trino's own word."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -25,6 +24,7 @@ from smart_routing.querylog.store import open_store
 from smart_routing.rollout import Rollout, Treatment
 from smart_routing.routing import Reason
 from tests.shell import Shell
+from tests.waiting import wait_until
 
 USERS: Final = [name for name in map("user-{}".format, range(20)) if Rollout().treatment(name) == Treatment.FULL]
 """None of the control group, so that each is routed."""
@@ -211,13 +211,3 @@ class Fleet:
 def version_number(version: str | None) -> int | None:
     """7 of v7-0a1b2c."""
     return int(version.removeprefix("v").partition("-")[0]) if version else None
-
-
-def wait_until(holds: Callable[[], bool], *, seconds: float) -> float:
-    """The seconds until `holds`; raises `TimeoutError` where that takes longer than `seconds`."""
-    began = monotonic()
-    while not holds():
-        if monotonic() - began > seconds:
-            raise TimeoutError(f"not within {seconds:.0f} s")
-        sleep(0.1)
-    return monotonic() - began

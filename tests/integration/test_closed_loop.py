@@ -14,7 +14,8 @@ from trino.transaction import IsolationLevel
 from models.lineage import STATEMENTS_FILE
 from smart_routing.labels import SIZE_ERROR_CODES, QueryWeight
 from smart_routing.routing import Reason
-from tests.fleet import USERS, Fleet, Ran, Sent, Session, Statement, version_number, wait_until
+from tests.fleet import USERS, Fleet, Ran, Sent, Session, Statement, version_number
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType"),  # MLflow's, on import

@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from smart_routing.labels import QueryWeight
 from smart_routing.rollout import Rollout, RouterMode, Treatment
 from smart_routing.routing import Reason
-from tests.fleet import USERS, Fleet, Sent, Session, Statement, wait_until
+from tests.fleet import USERS, Fleet, Sent, Session, Statement
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 

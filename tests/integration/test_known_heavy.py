@@ -22,6 +22,7 @@ from serving.known_heavy.opening import open_known_heavy
 from smart_routing.settings import KnownHeavySettings
 from tests.bundles import JoinModel
 from tests.shell import own_environment
+from tests.waiting import wait_until
 
 SECONDS: Final = 2.0
 """From the event to the answers of both workers."""
@@ -98,13 +99,6 @@ def sample(text: str, name: str, labels: dict[str, str]) -> float:
     return sum(one.value for one in samples if one.name == name and labels.items() <= one.labels.items())
 
 
-def wait_until(holds: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
-    ends = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < ends
-        time.sleep(0.02)
-
-
 @contextmanager
 def running_site(folder: Path, store: str) -> Iterator[Site]:
     JoinModel().publish(folder / "v1.0.0")
@@ -122,7 +116,7 @@ def running_site(folder: Path, store: str) -> Iterator[Site]:
         httpx.Client(limits=httpx.Limits(max_keepalive_connections=0), timeout=PATIENCE) as client,
     ):
         log = folder / "router" / "server.log"
-        wait_until(lambda: len(admin_urls(log)) == WORKERS)
+        wait_until(lambda: len(admin_urls(log)) == WORKERS, seconds=PATIENCE)
         yield Site(client=client, router_url=url, admin_urls=admin_urls(log), collector=collector)
 
 
@@ -165,7 +159,7 @@ def test_template_that_failed_for_its_size_is_heavy_on_both_workers_within_2_sec
         site.reasons("select a from failed where b = 4")
         return min(site.metrics("smart_routing_decisions_total", reason="known_heavy_template")) > 0
 
-    wait_until(both_answered)
+    wait_until(both_answered, seconds=PATIENCE)
 
 
 def test_failures_that_tell_nothing_of_the_size_enter_no_template(site: Site) -> None:
@@ -206,8 +200,8 @@ def test_redis_that_is_away_changes_nothing_but_freshness(tmp_path: Path, figure
         site.wait_for_change(lambda: site.fail("select a from before"))
         redis.close()
         site.fail("select a from meanwhile")
-        wait_until(lambda: min(site.metrics("smart_routing_known_heavy_failures_total")) > 0)
-        wait_until(lambda: min(site.metrics("smart_routing_known_heavy_age_seconds")) > 1)
+        wait_until(lambda: min(site.metrics("smart_routing_known_heavy_failures_total")) > 0, seconds=PATIENCE)
+        wait_until(lambda: min(site.metrics("smart_routing_known_heavy_age_seconds")) > 1, seconds=PATIENCE)
         assert site.order("GET").status_code == 503
         assert site.reasons("select a from before") == KNOWN
         assert site.reasons("select a from meanwhile") == MODEL
@@ -232,4 +226,4 @@ def test_collector_killed_before_the_list_had_the_template_hands_it_over_when_it
         os.kill(collector.process.pid, signal.SIGKILL)
     with redis_server(tmp_path / "redis", port), running_collector(tmp_path, store):
         known = open_known_heavy(KnownHeavySettings(store=store))
-        wait_until(lambda: [entry.reason for entry in known.entries()] == ["EXCEEDED_CPU_LIMIT"])
+        wait_until(lambda: [entry.reason for entry in known.entries()] == ["EXCEEDED_CPU_LIMIT"], seconds=PATIENCE)

@@ -1,6 +1,5 @@
 """Two router workers and their operator share a policy file on a real S3 server, which then goes away."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +10,7 @@ import pytest
 from infra.local.servers import S3Service, router_server, s3_server
 from tests.bundles import JoinModel
 from tests.shell import Shell, own_environment
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.service
 FOLLOWS_WITHIN_SECONDS = 5.0
@@ -51,10 +51,10 @@ def test_workers_follow_the_file_and_outlive_its_server(
     with router_server(tmp_path / "router", environment, workers=WORKERS) as router:
         assert reason(router) == "model"
         shell.flow("set_policy", "--override", "user=ana:large")
-        wait_for(lambda: log.read_text().count('"policy_revision": "2-') == WORKERS)
+        wait_until(lambda: log.read_text().count('"policy_revision": "2-') == WORKERS, seconds=FOLLOWS_WITHIN_SECONDS)
         assert reason(router) == "override"
         end_s3()
-        wait_for(lambda: log.read_text().count('"policy_rejected"') >= WORKERS)
+        wait_until(lambda: log.read_text().count('"policy_rejected"') >= WORKERS, seconds=FOLLOWS_WITHIN_SECONDS)
         assert reason(router) == "override"
     assert "Traceback" not in log.read_text()
 
@@ -71,11 +71,3 @@ def reason(router: str) -> str:
     body = {"queryId": "q", "user": "ana", "sqlText": "select 1"}
     found: str = httpx.post(f"{router}/v1/route", json=body).raise_for_status().json()["reason"]
     return found
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until it holds, for as long as routers may take to follow."""
-    ends = time.monotonic() + FOLLOWS_WITHIN_SECONDS
-    while not condition():
-        assert time.monotonic() < ends
-        time.sleep(0.05)

@@ -15,7 +15,8 @@ import pytest
 from infra.local.processes import LOOPBACK
 from infra.local.servers import Backend, add_backend, backend_is_healthy, gateway_server
 from infra.local.stack.state import Stack
-from tests.fleet import Session, TrinoClient, wait_until
+from tests.fleet import Session, TrinoClient
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.service, pytest.mark.timeout(600)]
 

@@ -3,8 +3,6 @@
 import os
 import signal
 import socket
-import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,7 +10,6 @@ import httpx
 import psycopg2
 import pytest
 import redis
-import trino.dbapi
 import yaml
 
 from infra.local.processes import LOOPBACK
@@ -22,7 +19,9 @@ from infra.local.stack.state import Stack
 from infra.local.stack.supervisor import Supervisor
 from smart_routing.querylog.store import open_store
 from tests.conftest import stack_command
+from tests.fleet import Session, TrinoClient
 from tests.shell import ROOT
+from tests.waiting import wait_until
 
 HEALTH = {
     "s3": "/health",
@@ -39,22 +38,7 @@ HEALTH = {
 }
 STORED_SECONDS = 90.0
 SCHEDULED_SECONDS = 150.0
-
-
-def rows(url: str, statement: str, *, user: str = "ana") -> list[list[object]]:
-    site = urlsplit(url)
-    with trino.dbapi.Connection(host=site.hostname or "", port=site.port, user=user) as connection:
-        cursor = connection.cursor()
-        cursor.execute(statement)
-        found: list[list[object]] = cursor.fetchall()
-        return found
-
-
-def eventually(holds: Callable[[], bool], *, seconds: float = 30.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (held := holds()) and time.monotonic() < deadline:
-        time.sleep(0.3)
-    return held
+RESTART_SECONDS = 30.0
 
 
 def test_every_part_answers(stack: Stack) -> None:
@@ -102,7 +86,7 @@ def test_a_schedule_starts_a_flow_that_the_worker_runs(stack: Stack) -> None:
         api = stack.url("prefect")
         return int(httpx.post(f"{api}/flow_runs/count", json=runs, timeout=30).raise_for_status().text)
 
-    assert eventually(lambda: count() > 0, seconds=SCHEDULED_SECONDS)
+    wait_until(lambda: count() > 0, seconds=SCHEDULED_SECONDS)
 
 
 def test_prometheus_reaches_its_targets_and_has_the_rules(stack: Stack) -> None:
@@ -113,7 +97,7 @@ def test_prometheus_reaches_its_targets_and_has_the_rules(stack: Stack) -> None:
         return sorted((target["labels"]["job"], target["health"]) for target in targets)
 
     jobs = ["alertmanager", "collector", "router", "router", "trino-gateway"]
-    assert eventually(lambda: health() == [(job, "up") for job in jobs], seconds=60.0)
+    wait_until(lambda: health() == [(job, "up") for job in jobs], seconds=60.0)
     assert httpx.get(f"{api}/rules").raise_for_status().json()["data"]["groups"]
     managers = httpx.get(f"{api}/alertmanagers").raise_for_status().json()["data"]["activeAlertmanagers"]
     assert [urlsplit(entry["url"]).netloc for entry in managers] == [urlsplit(stack.url("alertmanager")).netloc]
@@ -121,11 +105,13 @@ def test_prometheus_reaches_its_targets_and_has_the_rules(stack: Stack) -> None:
 
 def test_without_a_model_a_statement_runs_on_large_and_its_event_is_stored(stack: Stack) -> None:
     nodes = "select node_id from system.runtime.nodes"
-    ran_on = rows(stack.url("gateway"), nodes)
-    assert ran_on == rows(stack.url("trino-large"), nodes)
-    assert ran_on != rows(stack.url("trino-small"), nodes)
-    assert rows(stack.url("gateway"), "select count(*) from tpch.tiny.nation", user="stack-event") == [[25]]
-    assert eventually(lambda: stored(stack, "stack-event") == 1, seconds=STORED_SECONDS)
+    ran_on, large, small = (
+        TrinoClient(stack.url(part)).run(nodes).rows for part in ("gateway", "trino-large", "trino-small")
+    )
+    assert ran_on == large != small
+    asked = TrinoClient(stack.url("gateway")).run("select count(*) from nation", Session(user="stack-event"))
+    assert asked.rows == ((25,),)
+    wait_until(lambda: stored(stack, "stack-event") == 1, seconds=STORED_SECONDS)
 
 
 def stored(stack: Stack, user: str) -> int:
@@ -175,7 +161,7 @@ def test_a_killed_process_is_started_again(stack_folder: Path) -> None:
         state = supervisor.states()["redis"]
         return state.healthy and state.pid not in (0, before) and state.restarts == 1
 
-    assert eventually(is_another)
+    wait_until(is_another, seconds=RESTART_SECONDS)
 
 
 def test_what_a_killed_supervisor_leaves_is_ended(stack_folder: Path) -> None:
@@ -184,7 +170,7 @@ def test_what_a_killed_supervisor_leaves_is_ended(stack_folder: Path) -> None:
     servers = {supervisor.states()[name].pid for name in ("redis", "postgres")}
     (own,) = set(supervisor.processes()) - servers
     os.kill(own, signal.SIGKILL)
-    assert eventually(lambda: not supervisor.is_alive())
+    wait_until(lambda: not supervisor.is_alive(), seconds=RESTART_SECONDS)
     again = stack_command("up", stack_folder, "--free-ports", "--only", "redis")
     assert again.returncode == 1
     assert "are left" in again.stderr

@@ -1,6 +1,5 @@
 """A real trino-gateway without a router: where our rules send each statement, and what it says of its groups."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ from infra.local.servers import Backend, add_backend, backend_is_healthy, gatewa
 from tests.bundles import JoinModel
 from tests.fake_trino import fake_trino
 from tests.shell import ROOT, Shell, own_environment
+from tests.waiting import wait_until
 
 FOLDER = ROOT / "infra" / "trino-gateway"
 HEALTHY_WITHIN_SECONDS = 30.0
@@ -47,15 +47,9 @@ def gateway(
         for group in ("small", "large"):
             cluster = stack.enter_context(fake_trino(group))
             add_backend(url, Backend(name=f"{group}-1", url=cluster, group=group))
-        wait_until_healthy(url, "small-1", "large-1")
+        members = ("small-1", "large-1")
+        wait_until(lambda: all(backend_is_healthy(url, name) for name in members), seconds=HEALTHY_WITHIN_SECONDS)
         yield url
-
-
-def wait_until_healthy(gateway: str, *names: str) -> None:
-    ends = time.monotonic() + HEALTHY_WITHIN_SECONDS
-    while not all(backend_is_healthy(gateway, name) for name in names):
-        assert time.monotonic() < ends
-        time.sleep(0.2)
 
 
 def cluster_of(gateway: str, sql: str, **headers: str) -> str:
