@@ -21,11 +21,12 @@ from infra.local.servers import S3Server, S3Service
 from infra.local.servers.programs import ROOT
 from infra.local.stack.__main__ import EXIT_CODES
 from infra.local.stack.state import Stack
+from infra.local.stack.supervisor import Supervisor
+from tests.process_tree import alive, tree
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-    from infra.local.stack.state import Stack
     from tests.fleet import Fleet
 
 TEST_DATA: Final = "SMART_ROUTING_TEST_DATA"
@@ -289,7 +290,7 @@ def new_gateway(
 
 
 @pytest.fixture(scope="session")
-def fleet(stack: "Stack") -> "Fleet":
+def fleet(stack: Stack) -> "Fleet":
     """The whole stack with a model in production."""
     from tests.fleet import Fleet
 
@@ -334,14 +335,19 @@ def stack_command(order: str, folder: Path, *options: str) -> subprocess.Complet
 
 @contextmanager
 def down_at_the_end(folder: Path) -> Iterator[None]:
-    """A process brings the stack down when its input closes: at the end of the block, or of this process."""
+    """A process brings the stack down when its input closes: at the end of the block, or of this process.
+
+    After the block nothing lives of what the kernel knew as the stack's, or as below it.
+    """
     command = ["sh", "-c", STACK_GUARD, sys.executable, str(folder)]
     guard = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True)
     try:
         yield
     finally:
+        processes = tree(Supervisor(folder).processes())
         guard.communicate()
     assert guard.returncode == 0
+    assert alive(processes) == set()
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from infra.local.stack.supervisor import Supervisor
 from smart_routing.querylog.store import open_store
 from tests.conftest import stack_command
 from tests.fleet import Session, TrinoClient
+from tests.process_tree import alive, tree
 from tests.shell import ROOT
 from tests.waiting import wait_until
 
@@ -137,13 +138,15 @@ def test_down_leaves_no_process_and_no_port_and_the_data_stay(stack_folder: Path
     assert stack_command("up", stack_folder, "--free-ports", "--only", "redis collector").returncode == 0
     stack, supervisor = Stack.read(stack_folder), Supervisor(stack_folder)
     servers = {state.pid for name, state in supervisor.states().items() if name in stack.urls}
-    assert servers < set(supervisor.processes())
+    marked = supervisor.processes()
+    processes = tree(marked)
+    assert servers < set(marked)
     with redis.Redis.from_url(stack.url("redis")) as client:
         client.set("kept", "1")
     down = stack_command("down", stack_folder)
     assert down.returncode == 0, down.stderr
     assert supervisor.processes() == []
-    assert [pid for pid in servers if Path(f"/proc/{pid}").exists()] == []
+    assert alive(processes) == set()
     assert [port for port in stack.ports if is_taken(port)] == []
 
     assert stack_command("up", stack_folder, "--free-ports", "--only", "redis").returncode == 0
