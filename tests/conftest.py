@@ -44,6 +44,8 @@ INSTALLED_BY_MAKE_SERVICES: Final = {
 }
 STACK_SECONDS: Final = 900
 """The first test of the stack waits until all of it is up."""
+STACK_READY_SECONDS: Final = 240
+"""Any stack is ready sooner, once `make services` was run."""
 STACK_GUARD: Final = 'cat >/dev/null; exec "$0" -m infra.local.stack down --folder "$1"'
 CHROMIUM_ARGUMENTS: Final = (
     "--no-sandbox",
@@ -317,6 +319,8 @@ def stack(request: pytest.FixtureRequest, new_server_folder: Callable[[str], Pat
             pytest.fail(started.stdout + started.stderr, pytrace=False)
         (ready,) = (line for line in started.stdout.splitlines() if line.startswith("stack: ready after"))
         request.config.stash[FIGURES].append(ready)
+        if int(ready.split()[-2]) >= STACK_READY_SECONDS:
+            pytest.fail(f"{ready}: expected less than {STACK_READY_SECONDS} s", pytrace=False)
         yield Stack.read(folder)
 
 
