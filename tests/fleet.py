@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.store import open_store
 from smart_routing.rollout import Rollout, Treatment
 from smart_routing.routing import Reason
+from tests.process_tree import tree
 from tests.shell import Shell
 from tests.waiting import wait_until
 
@@ -141,19 +142,25 @@ class Fleet:
         _, *admin = next(part for part in self.stack.parts if part.name == "router").ports
         return [f"http://{LOOPBACK}:{port}" for port in admin]
 
-    def pid(self, part: str) -> int:
-        return Supervisor(self.stack.folder).states()[part].pid
+    def router_says(self, name: str) -> list[Any]:
+        """A value of /v1/model in each worker."""
+        replies = [httpx.get(f"{url}/v1/model", timeout=REQUEST_SECONDS) for url in self.router_admin_urls]
+        return [reply.raise_for_status().json()[name] for reply in replies]
+
+    def processes(self, part: str) -> set[int]:
+        """The ids of the part's process and of its workers."""
+        return tree([Supervisor(self.stack.folder).states()[part].pid])
 
     @contextmanager
     def without(self, *parts: str) -> Iterator[None]:
-        """Parts of the stack are down for the length of the block."""
+        """Parts of the stack are down for the length of the block, and up again after it, however it ends."""
         supervisor = Supervisor(self.stack.folder)
-        for part in parts:
-            supervisor.stop_part(part)
-        yield
-        for part in parts:
-            supervisor.start_part(part)
-        wait_until(lambda: all(supervisor.states()[part].healthy for part in parts), seconds=120)
+        with ExitStack() as again:
+            again.callback(wait_until, lambda: all(supervisor.states()[part].healthy for part in parts), seconds=120)
+            for part in parts:
+                supervisor.stop_part(part)
+                again.callback(supervisor.start_part, part)
+            yield
 
     def nodes(self) -> dict[str, str]:
         """Which node ran which of the latest statements."""
@@ -190,8 +197,10 @@ class Fleet:
         trained = self.shell.flow("train_classifier", *SCALED_RULE_ARGUMENTS, *arguments)
         assert trained["passed"], trained["reasons"]
         self.shell.flow("promote_model", "--version", str(trained["version"]))
-        any_statement = Statement(sql="select 1", session=Session())
-        wait_until(lambda: version_number(self.ask(any_statement)["modelVersion"]) == trained["version"], seconds=90)
+        wait_until(
+            lambda: {version_number(version) for version in self.router_says("version")} == {trained["version"]},
+            seconds=90,
+        )
         return trained
 
     def ask(self, statement: Statement) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from trino.transaction import IsolationLevel
 
+from infra.local.stack.parts import ROUTER_WORKERS
 from models.lineage import STATEMENTS_FILE
 from smart_routing.labels import SIZE_ERROR_CODES, QueryWeight
 from smart_routing.routing import Reason
@@ -132,7 +133,8 @@ def test_template_that_small_could_not_carry_goes_to_large_at_once(fleet: Fleet,
 
 
 def test_new_model_learns_from_live_events_and_takes_over_without_a_restart(fleet: Fleet) -> None:
-    router = fleet.pid("router")
+    router = fleet.processes("router")
+    assert len(router) > ROUTER_WORKERS
     planted = [one for one in wave(0, heavy=SCHEMAS[:1]) if fleet.ask(one)["decision"] == QueryWeight.LIGHT]
     assert planted
 
@@ -154,7 +156,7 @@ def test_new_model_learns_from_live_events_and_takes_over_without_a_restart(flee
             assert fleet.nodes()[sent.ran.query_id].startswith("large")
             decision = fleet.decision(sent)
             assert (decision.reason, version_number(decision.model_version)) == (Reason.MODEL, trained["version"])
-    assert fleet.pid("router") == router
+    assert fleet.processes("router") == router
     assert len(fleet.sent) <= MAX_STATEMENTS
 
 

@@ -33,13 +33,9 @@ def set_mode(fleet: Fleet, *arguments: str) -> float:
     """The seconds from the order until every worker follows it."""
     revision = fleet.shell.flow("set_policy", *arguments)["revision"]
     return wait_until(
-        lambda: all(found.startswith(f"{revision}-") for found in revisions(fleet)), seconds=POLICY_SECONDS
+        lambda: all(found.startswith(f"{revision}-") for found in fleet.router_says("policyRevision")),
+        seconds=POLICY_SECONDS,
     )
-
-
-def revisions(fleet: Fleet) -> list[str]:
-    """The policy revision of every worker."""
-    return [httpx.get(f"{url}/v1/model").json()["policyRevision"] for url in fleet.router_admin_urls]
 
 
 def send_light(fleet: Fleet, user: str) -> Sent:

@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
@@ -45,7 +45,7 @@ def hang_up(handler: BaseHTTPRequestHandler) -> None:
 
 
 class FakeRouter:
-    """Answers every question of the gateway as `behaviour` says; None: nobody listens."""
+    """Answers every question of the gateway as `behaviour` says."""
 
     def __init__(self) -> None:
         self._server: ThreadingHTTPServer | None = None
@@ -79,6 +79,19 @@ class FakeRouter:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+
+    @contextmanager
+    def failing(self, behaviour: Behaviour | None) -> Iterator[None]:
+        """It behaves so for the length of the block, and listens again after it, however it ends."""
+        if behaviour is not None:
+            self.behaviour = behaviour
+            yield
+            return
+        self.stop()
+        try:
+            yield
+        finally:
+            self.start()
 
 
 @pytest.fixture(scope="module")
@@ -139,13 +152,8 @@ def test_every_statement_succeeds_on_large(
     router.behaviour = answer(FOUND_SMALL)
     healthy = milliseconds(gateway, node="small")
     asked = router.asked
-    if behaviour is None:
-        router.stop()
-    else:
-        router.behaviour = behaviour
-    failing = milliseconds(gateway, node="large")
-    if behaviour is None:
-        router.start()
+    with router.failing(behaviour):
+        failing = milliseconds(gateway, node="large")
     assert behaviour is None or router.asked > asked
     figure(
         f"router {failure}: a statement takes {failing:.0f} ms, {failing - healthy:+.0f} ms (medians of {STATEMENTS})"
