@@ -1,6 +1,6 @@
 """The router's modes and hostile statements, through the real gateway on real clusters."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -9,6 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from smart_routing.decision_log import LoggedDecision
 from smart_routing.labels import QueryWeight
 from smart_routing.rollout import Rollout, RouterMode, Treatment
 from smart_routing.routing import Reason
@@ -23,6 +24,8 @@ LIGHT: Final = "show tables"
 EVERYBODY: Final = [f"user-{number}" for number in range(40)]
 POLICY_SECONDS: Final = 5.0
 """From the end of the command."""
+
+LOGGED_SECONDS: Final = 5.0
 
 
 @pytest.fixture
@@ -103,36 +106,58 @@ def test_all_large_acts_on_every_worker_without_registry_and_redis(fleet: Fleet,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hostile:
-    """A statement that a parser or a server may choke on, and what Trino itself makes of it."""
+    """A statement that a parser or a server may choke on, why it is decided as it is, and what Trino makes of it."""
 
     name: str
     sql: str
+    reason: Reason = Reason.MODEL
     error: str | None = None
     session: Session | None = None
 
 
 HOSTILE: Final = [
-    Hostile(name="two-megabytes", sql=f"select 1 /* {'x' * 2_000_000} */", error="QUERY_TEXT_TOO_LARGE"),
+    Hostile(
+        name="two-megabytes",
+        sql=f"select 1 /* {'x' * 2_000_000} */",
+        reason=Reason.UNPARSABLE,  # over its maxBodySize, the gateway tells the router no text
+        error="QUERY_TEXT_TOO_LARGE",
+    ),
     Hostile(name="near-the-text-limit", sql=f"select 1 /* {'x' * 900_000} */"),
     Hostile(name="invalid", sql="selec from where", error="SYNTAX_ERROR"),
     Hostile(name="two-statements", sql="select 1; select 2", error="SYNTAX_ERROR"),
-    Hostile(name="unknown-prepared-name", sql="execute no_such_name using 1", error="NOT_FOUND"),
+    Hostile(
+        name="unknown-prepared-name",
+        sql="execute no_such_name using 1",
+        reason=Reason.UNPARSABLE,
+        error="NOT_FOUND",
+    ),
     Hostile(name="beyond-the-bmp", sql="select '\U0001f984\U00020000' as \"\U0001f40e\""),
     Hostile(name="header-of-8-kb", sql="select 1", session=Session(headers={"X-Trino-Client-Info": "x" * 8192})),
     Hostile(name="nested", sql="select " + "(" * 2000 + "1" + ")" * 2000, error="SYNTAX_ERROR"),
-    Hostile(name="blank", sql=" ", error="SYNTAX_ERROR"),
+    Hostile(name="blank", sql=" ", reason=Reason.UNPARSABLE, error="SYNTAX_ERROR"),
 ]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=lambda hostile: hostile.name)
 def test_hostile_statement_is_decided_and_left_to_trino(fleet: Fleet, hostile: Hostile) -> None:
-    before = gateway_replies(fleet)
+    before, known = gateway_replies(fleet), fleet.decisions().keys()
     sent = fleet.send(Statement(sql=hostile.sql, session=hostile.session or Session()))
     assert sent.ran.error == hostile.error
     after = gateway_replies(fleet)
     assert {outcome: after[outcome] - before[outcome] for outcome in after if after[outcome] != before[outcome]} == {
         "routed": 1
     }
+    decision = new_decision(fleet, known)
+    assert decision.reason is hostile.reason
+    is_small = hostile.reason is Reason.MODEL and decision.decision is QueryWeight.LIGHT
+    assert cluster(fleet, sent) == ("small" if is_small else "large")
+
+
+def new_decision(fleet: Fleet, known: Collection[str]) -> LoggedDecision:
+    """The one that is not known yet: Trino's event of a text that is too long for it has no trace token."""
+    wait_until(lambda: len(fleet.decisions()) > len(known), seconds=LOGGED_SECONDS)
+    (found,) = (row for token, row in fleet.decisions().items() if token not in known)
+    return found
 
 
 def gateway_replies(fleet: Fleet) -> dict[str, float]:
