@@ -76,10 +76,10 @@ async def healthz(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """The spill has room; a store that is down does not keep events from being taken."""
+    """The spill takes events, which a store that is down does not change."""
     collector: Collector = request.state.collector
-    has_room = collector.sink.spill.has_room
-    return PlainTextResponse("ok" if has_room else "the spill is full", 200 if has_room else 503)
+    refusal = collector.sink.spill.refusal
+    return PlainTextResponse(refusal or "ok", 503 if refusal else 200)
 
 
 async def metrics(request: Request) -> Response:

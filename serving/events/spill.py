@@ -3,7 +3,7 @@
 import fcntl
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,19 +25,30 @@ class _Open:
 class Spill:
     """Segments in `folder`, at most `max_bytes` in all; `append` is for one thread, the rest for any.
 
-    A segment is closed when it has `segment_bytes`, by `rotate`, or because the process before this one ended.
+    A segment is closed when it has `segment_bytes`, by `rotate`, or because the process before this one ended. After a
+    `sync` that failed nothing is appended until one works.
     """
 
-    def __init__(self, folder: Path, *, max_bytes: int, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_bytes: int,
+        segment_bytes: int = SEGMENT_BYTES,
+        fsync: Callable[[int], None] = os.fsync,
+    ) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
         self._segment_bytes = segment_bytes
+        self._fsync = fsync
         self._lock = threading.Lock()
+        self._syncing = threading.Lock()
         self._closed = {path: path.stat().st_size for path in sorted(folder.glob(_PATTERN))}
         self._last = max((int(path.stem.removeprefix("segment-")) for path in self._closed), default=0)
         self._open: _Open | None = None
         self._unsynced: list[int] = []
         self._dirty = False
+        self._has_failed = False
 
     @property
     def size(self) -> int:
@@ -46,16 +57,23 @@ class Spill:
             return self._total()
 
     @property
-    def has_room(self) -> bool:
-        return self.size < self._max_bytes
+    def refusal(self) -> str | None:
+        """Why nothing can be appended now; None where something can."""
+        with self._lock:
+            if self._has_failed:
+                return "the spill cannot be synced to its disk"
+            return None if self._total() < self._max_bytes else "the spill is full"
 
     def append(self, line: bytes) -> None:
         """Hands `line` and a line break to the operating system, so that the end of this process cannot lose it.
 
-        Raises `SpillError` where it would not fit or cannot be written; nothing of it counts then.
+        Raises `SpillError` where it would not fit or cannot be written, and after a `sync` that failed; nothing of it
+        counts then.
         """
         content = line + b"\n"
         with self._lock:
+            if self._has_failed:
+                raise SpillError("the spill cannot be synced to its disk: expected a sync that works")
             if self._total() + len(content) > self._max_bytes:
                 raise SpillError(f"the spill is full: no room for {len(content)} of {self._max_bytes} bytes")
             try:
@@ -88,26 +106,44 @@ class Spill:
 
     def sync(self) -> None:
         """Waits until the disk has what was appended so far; raises `OSError`. Appending goes on meanwhile."""
-        with self._lock:
-            if not self._dirty:
-                return
-            handles, self._unsynced, self._dirty = self._unsynced, [], False
-            if self._open is not None:
-                handles.append(os.dup(self._open.handle))
-        handles.append(os.open(self._folder, os.O_RDONLY))
+        with self._syncing:
+            with self._lock:
+                if not self._dirty:
+                    return
+                closed, is_repeated, self._dirty = list(self._unsynced), self._has_failed, False
+                handles = closed if self._open is None else [*closed, self._open.handle]
+            try:
+                self._wait_for_disk(map(_written_again, handles) if is_repeated else handles)
+            except OSError:
+                self._fail()
+                raise
+            with self._lock:
+                self._has_failed = False
+                del self._unsynced[: len(closed)]
+        for handle in closed:
+            os.close(handle)
+
+    def _wait_for_disk(self, handles: Iterable[int]) -> None:
+        folder = os.open(self._folder, os.O_RDONLY)
         try:
-            for handle in handles:
-                os.fsync(handle)
+            for handle in (*handles, folder):
+                self._fsync(handle)
         finally:
-            for handle in handles:
-                os.close(handle)
+            os.close(folder)
+
+    def _fail(self) -> None:
+        """What was not synced stays to be; the segment that is written to is one of these from now on."""
+        with self._lock:
+            self._has_failed = self._dirty = True
+            if self._open is not None:
+                self._close_segment(self._open)
 
     def _total(self) -> int:
         return sum(self._closed.values()) + (self._open.size if self._open else 0)
 
     def _new_segment(self) -> _Open:
         path = self._folder / f"segment-{self._last + 1:012d}.jsonl"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         self._last += 1
         self._open = _Open(path, handle)
         return self._open
@@ -166,3 +202,12 @@ def _write_all(handle: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(handle, rest) :]
+
+
+def _written_again(handle: int) -> int:
+    """A kernel takes for written what it failed to write, and would call the next sync a success without it."""
+    found = os.fstat(handle)
+    if found.st_nlink:  # else the store has it
+        os.lseek(handle, 0, os.SEEK_SET)
+        _write_all(handle, os.pread(handle, found.st_size, 0))
+    return handle

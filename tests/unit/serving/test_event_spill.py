@@ -1,6 +1,9 @@
 """Spill segments: what was appended is there, bounded, each byte once."""
 
+import errno
+import os
 import resource
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,7 +55,7 @@ def test_segments_close_by_size_and_by_rotation_in_order(tmp_path: Path) -> None
 def test_removed_segment_makes_room(tmp_path: Path) -> None:
     spill = Spill(tmp_path, max_bytes=8, segment_bytes=8)
     spill.append(b"sixteen")
-    assert not spill.has_room
+    assert spill.refusal == "the spill is full"
     with pytest.raises(SpillError, match=r"the spill is full: no room for 2 of 8 bytes"):
         spill.append(b"1")
     spill.remove(spill.closed()[0])
@@ -119,6 +122,75 @@ def test_sync_covers_closed_and_open_segments(tmp_path: Path) -> None:
     spill.rotate()
     spill.sync()
     assert lines_of(spill) == [b"one", b"two", b"3", b"4"]
+
+
+class FailingDisk:
+    """Stands in for `os.fsync`: fails while `is_failing`, else notes the content of the files that it is called for."""
+
+    def __init__(self) -> None:
+        self.is_failing = False
+        self.synced: list[bytes] = []
+
+    def __call__(self, handle: int) -> None:
+        if self.is_failing:
+            raise OSError(errno.EIO, "Input/output error")
+        if stat.S_ISREG(os.fstat(handle).st_mode):
+            self.synced.append(os.pread(handle, ROOM, 0))
+
+
+def test_disk_that_takes_no_sync_gets_nothing_more_until_it_takes_all(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    spill = Spill(tmp_path, max_bytes=ROOM, segment_bytes=8, fsync=disk)
+    for line in (b"segment", b"open"):
+        spill.append(line)
+    disk.is_failing = True
+    for _ in range(2):
+        with pytest.raises(OSError, match="Input/output error"):
+            spill.sync()
+        with pytest.raises(SpillError, match="cannot be synced to its disk"):
+            spill.append(b"refused")
+    assert (spill.refusal, disk.synced) == ("the spill cannot be synced to its disk", [])
+    disk.is_failing = False
+    spill.sync()
+    assert (spill.refusal, disk.synced) == (None, [b"segment\n", b"open\n"])
+    spill.append(b"after")
+    spill.sync()
+    spill.rotate()
+    assert disk.synced[2:] == [b"after\n"]
+    assert lines_of(spill) == [b"segment", b"open", b"after"]
+
+
+def test_what_a_failing_disk_may_have_forgotten_is_written_again(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    spill = Spill(tmp_path, max_bytes=ROOM, fsync=disk)
+    spill.append(b"one")
+    (segment,) = tmp_path.glob("segment-*")
+    os.utime(segment, (0, 0))
+    disk.is_failing = True
+    with pytest.raises(OSError, match="Input/output error"):
+        spill.sync()
+    assert segment.stat().st_mtime == 0
+    disk.is_failing = False
+    spill.sync()
+    assert segment.stat().st_mtime > 0
+    assert lines_of(spill) == [b"one"]
+
+
+def test_segment_that_went_to_the_store_is_not_written_again(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    spill = Spill(tmp_path, max_bytes=ROOM, fsync=disk)
+    spill.append(b"one")
+    disk.is_failing = True
+    with pytest.raises(OSError, match="Input/output error"):
+        spill.sync()
+    (segment,) = spill.closed()
+    os.utime(segment, (0, 0))
+    with segment.open("rb") as removed:
+        spill.remove(segment)
+        disk.is_failing = False
+        spill.sync()
+        assert os.fstat(removed.fileno()).st_mtime == 0
+    assert spill.refusal is None
 
 
 def test_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:
