@@ -17,7 +17,7 @@ from serving.body import read_bounded
 from serving.events.metrics import EventOutcome
 from serving.events.sink import EventSink
 from serving.listener import is_loopback
-from smart_routing.errors import RequestTooLargeError, SmartRoutingError
+from smart_routing.errors import RequestError, RequestTooLargeError, SmartRoutingError
 from smart_routing.protocol import QUERY_EVENTS_PATH
 
 RETRY_AFTER_SECONDS: Final = 1
@@ -65,6 +65,9 @@ async def take_event(request: Request) -> Response:
     except RequestTooLargeError as error:
         count(EventOutcome.TOO_LARGE)
         return JSONResponse({"error": str(error)}, error.status)
+    except RequestError as error:
+        count(EventOutcome.BROKEN_OFF)
+        return JSONResponse({"error": str(error)}, error.status)  # to nobody
     except SmartRoutingError as error:
         count(EventOutcome.REFUSED)
         return JSONResponse({"error": str(error)}, error.status, {"Retry-After": str(RETRY_AFTER_SECONDS)})

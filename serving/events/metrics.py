@@ -18,6 +18,8 @@ class EventOutcome(StrEnum):
     """No usable event; acknowledged and set aside with the reason."""
     REFUSED = "refused"
     """Not acknowledged: the sender is to try again."""
+    BROKEN_OFF = "broken_off"
+    """The sender went away before its body was complete."""
     TOO_LARGE = "too_large"
     """Over the bound of a body; lost."""
     UNAUTHORIZED = "unauthorized"

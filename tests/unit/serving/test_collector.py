@@ -119,6 +119,12 @@ def test_reject_file_that_cannot_be_written_puts_the_sender_off(collect: Collect
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
 
 
+def test_sender_that_goes_away_is_not_put_off(collect: Collect) -> None:
+    client = collect()
+    client.break_off(event()[:100])
+    assert (counted(client, "broken_off"), counted(client, "refused"), counted(client, "accepted")) == (1, 0, 0)
+
+
 @pytest.mark.parametrize("declared", [True, False], ids=["declared", "chunked"])
 def test_body_over_the_bound_is_413(collect: Collect, declared: bool) -> None:
     body = event({"metadata.query": "x" * 5_000})
