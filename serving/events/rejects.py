@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from smart_routing.errors import SpillError
-from smart_routing.querylog.rejects import RejectLog
+from smart_routing.querylog.rejects import RejectLog, owners_only
 
 MAX_BYTES: Final = 64 * 2**20
 
@@ -21,9 +21,9 @@ class RejectFile:
         """Keeps the beginning of `text`; raises `SpillError` where the disk fails."""
         self._count += 1
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._make_room()
-            with self._path.open("ab") as file:
+            with open(self._path, "ab", opener=owners_only) as file:
                 RejectLog(file).add(file=origin, line=self._count, reason=reason, text=text)
         except OSError as error:
             raise SpillError(f"the reject file cannot be written: {error.strerror}") from error

@@ -176,7 +176,7 @@ def read_lines(segment: Path) -> list[bytes]:
 def open_spill(folder: Path, *, max_bytes: int) -> Iterator[Spill]:
     """The spill in `folder`, this process's alone and synced at the end; raises `SettingsError`."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise SettingsError(f"spill folder {folder} cannot be used: {error.strerror}") from error

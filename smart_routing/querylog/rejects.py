@@ -1,5 +1,6 @@
 """The reject file: lines of a query log that could not be used, each with its reason."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,11 @@ class RejectLog:
             self.file.write(msgspec.json.encode(Reject(file, line, reason, start)) + b"\n")
 
 
+def owners_only(path: str, flags: int) -> int:
+    """As `opener` of `open`: a file that is made is for its owner only, because it holds statements."""
+    return os.open(path, flags, 0o600)
+
+
 @contextmanager
 def reject_log(path: Path | None) -> Iterator[RejectLog]:
     """A reject log that overwrites `path`: the file stays empty when nothing is rejected."""
@@ -55,7 +61,7 @@ def reject_log(path: Path | None) -> Iterator[RejectLog]:
 def _created(path: Path) -> BufferedWriter:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("wb")
+        return open(path, "wb", opener=owners_only)
     except OSError as error:
         raise QueryLogError(
             f"reject file {path} cannot be written: {error.strerror}; expected a writable path"

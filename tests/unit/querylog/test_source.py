@@ -67,6 +67,7 @@ def test_bad_lines_are_kept_aside_with_their_reason(tmp_path: Path) -> None:
     reading = read_query_log(log, rejects=rejects)
     assert len(list(reading)) == 40
     assert reading.counts == ReadCounts(read=40, rejected=2)
+    assert rejects.stat().st_mode & 0o777 == 0o600
     first, second = [json.loads(line) for line in rejects.read_bytes().splitlines()]
     assert (first["file"], first["line"], first["text"]) == (str(log), 31, BAD.decode().strip())
     assert "`metadata`" in first["reason"]

@@ -212,9 +212,21 @@ def test_folder_that_cannot_be_made_is_a_setting_error(tmp_path: Path) -> None:
 
 
 def test_spill_is_for_its_owner_only(tmp_path: Path) -> None:
-    Spill(tmp_path, max_bytes=ROOM).append(b"select 'secret'")
-    (segment,) = tmp_path.glob("segment-*")
-    assert segment.stat().st_mode & 0o777 == 0o600
+    folder = tmp_path / "spill"
+    with open_spill(folder, max_bytes=ROOM) as spill:
+        spill.append(b"select 'secret'")
+    (segment,) = folder.glob("segment-*")
+    assert (permissions(folder), permissions(segment)) == (0o700, 0o600)
+
+
+def test_reject_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "rejects" / "rejects.jsonl"
+    RejectFile(path).add(b"select 'secret'", origin="query-events", reason="no event")
+    assert (permissions(path.parent), permissions(path)) == (0o700, 0o600)
+
+
+def permissions(path: Path) -> int:
+    return path.stat().st_mode & 0o777
 
 
 def test_reject_file_keeps_one_file_before(tmp_path: Path) -> None:
