@@ -3,9 +3,10 @@
 import argparse
 import getpass
 import secrets
+import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Final
 from infra.local.processes import LOOPBACK, MissingProgramError, Server, ServerError, prepare, require, tail
 from infra.local.servers.observability import alertmanager_site, prometheus_site
 from infra.local.servers.programs import ROOT, supervisor_program
+from infra.local.stack.lock import BusyError, alone, interrupt_on
 from infra.local.stack.parts import ROUTER_WORKERS, Part, UnknownPartError, select
 from infra.local.stack.site import Ports, Site, is_taken
 from infra.local.stack.state import ENVIRONMENT, NoStackError, Stack, forget
@@ -37,13 +39,12 @@ class StackError(Exception):
 
 def main() -> int:
     options = _parser().parse_args()
-    folder = options.folder.resolve()
+    interrupt_on(signal.SIGTERM, signal.SIGHUP)
     try:
-        if options.order == "up":
-            return up(folder, only=options.only.split(), free_ports=options.free_ports)
-        return down(folder) if options.order == "down" else status(folder)
+        return _carry_out(options, options.folder.resolve())
     except (
         StackError,
+        BusyError,
         SupervisorError,
         NoStackError,
         UnknownPartError,
@@ -56,6 +57,20 @@ def main() -> int:
     except KeyboardInterrupt:
         sys.stderr.write("stack: interrupted\n")
         return 130
+
+
+def _carry_out(options: argparse.Namespace, folder: Path) -> int:
+    if options.order == "status":
+        return status(folder)
+    if options.order == "up":
+        with alone(folder):
+            return up(folder, only=options.only.split(), free_ports=options.free_ports)
+    with alone(folder, waiting=_tell_that_it_waits):
+        return down(folder)
+
+
+def _tell_that_it_waits() -> None:
+    print("stack: waits until the order under way is done; Ctrl-C there ends that sooner", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -71,7 +86,7 @@ def up(folder: Path, *, only: Sequence[str], free_ports: bool) -> int:
     """Brings the stack up and tells where its parts are; one that runs already is left as it is."""
     parts, supervisor = select(only), Supervisor(folder)
     if supervisor.is_alive():
-        return _already_up(supervisor, parts)
+        return already_up(Stack.read(folder), supervisor.states(), parts=parts)
     if supervisor.processes():
         raise StackError(f"processes of a stack without its supervisor are left in {folder}: run `make stack-down`")
     site, begun = Site(folder, Ports.free() if free_ports else Ports()), time.monotonic()
@@ -120,12 +135,14 @@ def status(folder: Path) -> int:
     return 0 if all(map(_is_ready, states.values())) else 1
 
 
-def _already_up(supervisor: Supervisor, parts: Sequence[Part]) -> int:
-    stack = Stack.read(supervisor.folder)
+def already_up(stack: Stack, states: Mapping[str, PartState], *, parts: Sequence[Part]) -> int:
+    """Tells where its parts are; raises `StackError` where not all of `parts` are there, or not all ready."""
     missing = {part.name for part in parts} - {part.name for part in stack.parts}
     print(f"stack: runs already, nothing was started\n\n{_table(stack)}")
     if missing:
         raise StackError(f"it was started without {', '.join(sorted(missing))}: run `make stack-down` first")
+    if waiting := [f"{name} ({state.status.lower()})" for name, state in states.items() if not _is_ready(state)]:
+        raise StackError(f"not all of it is ready: {', '.join(waiting)}; ask again, or run `make stack-down` first")
     return 0
 
 
