@@ -74,6 +74,9 @@ def main() -> None:
     parser.add_argument(
         "--file", metavar="F", help="the policy file, a path or s3://bucket/key; default: the setting's"
     )
+    parser.add_argument(
+        "--replace", action="store_true", help="a file that cannot be used: keep a copy, start from an empty policy"
+    )
     parser.add_argument("--reason", help="why, for the history")
     run(parser, _command, needs_prefect=False)
 
@@ -82,7 +85,7 @@ def _command(options: Namespace) -> PolicySummary:
     settings, now, by = ServingSettings.load(), datetime.now(UTC), getpass.getuser()
     store = _open(options.file, settings)
     change = _change(options, settings=settings, by=by, now=now)
-    document = change_policy(store, change, by=by, now=now, reason=options.reason)
+    document = change_policy(store, change, by=by, now=now, reason=options.reason, replaces_unusable=options.replace)
     return PolicySummary(str(store), document, change.told())
 
 

@@ -1,5 +1,6 @@
 """Changing the policy file: one order makes one revision, and one entry in the history beside it."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,10 +10,11 @@ from msgspec.structs import replace
 
 from smart_routing.errors import SettingsError
 from smart_routing.policy import Match, Override, PolicyDocument, parse_policy
-from smart_routing.policy_store import PolicyOrder, PolicyStore
+from smart_routing.policy_store import PolicyOrder, PolicyStore, StoredPolicy
 from smart_routing.rollout import RouterMode
 
 _ATTEMPTS: Final = 32
+_REVISION: Final = re.compile(rb'"revision"\s*:\s*(\d{1,15})\b')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,22 +58,43 @@ class PolicyChange:
 
 
 def change_policy(
-    store: PolicyStore, change: PolicyChange, *, by: str, now: datetime, reason: str | None
+    store: PolicyStore,
+    change: PolicyChange,
+    *,
+    by: str,
+    now: datetime,
+    reason: str | None,
+    replaces_unusable: bool = False,
 ) -> PolicyDocument:
     """Apply `change` to the policy file, which is made where it is missing; returns what it then says.
 
-    An order that another one overtakes is applied to what that one left. Raises `SettingsError`, and changes nothing
-    then, unless the message says so.
+    An order that another one overtakes is applied to what that one left. With `replaces_unusable` a file that cannot be
+    used counts as an empty policy, and a copy of it is kept. Raises `SettingsError`, and changes nothing then, unless
+    the message says so.
     """
     for _ in range(_ATTEMPTS):
         stored = store.read()
-        before = parse_policy(stored.content, source=str(store)) if stored else PolicyDocument(revision=0)
+        before = _document(stored, store, now=now, replaces_unusable=replaces_unusable)
         after = replace(change.applied(before, now=now), revision=before.revision + 1)
         order = PolicyOrder(time=now, by=by, reason=reason, revision=after.revision, changes=change.told())
         content = msgspec.json.format(msgspec.json.encode(after), indent=2) + b"\n"
         if store.replace(content, was=stored, order=order):
             return after
     raise SettingsError(f"policy file {store} was changed by others {_ATTEMPTS} times meanwhile: expected some quiet")
+
+
+def _document(
+    stored: StoredPolicy | None, store: PolicyStore, *, now: datetime, replaces_unusable: bool
+) -> PolicyDocument:
+    if stored is None:
+        return PolicyDocument(revision=0)
+    try:
+        return parse_policy(stored.content, source=str(store))
+    except SettingsError as error:
+        if not replaces_unusable:
+            raise SettingsError(f"{error}; --replace keeps a copy of it and starts from an empty policy") from error
+    store.set_aside(stored, now=now)
+    return PolicyDocument(revision=max(map(int, _REVISION.findall(stored.content)), default=0))
 
 
 def match_text(match: Match) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from shutil import copymode
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -60,6 +61,10 @@ class PolicyStore(Protocol):
         """
         ...
 
+    def set_aside(self, stored: StoredPolicy, *, now: datetime) -> None:
+        """Keep a copy, whose name tells the time, of what is to be replaced without having been understood."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LocalPolicy:
@@ -97,6 +102,12 @@ class LocalPolicy:
             replace_file(self.path, content)
             history.write(msgspec.json.encode(order) + b"\n")
         return True
+
+    def set_aside(self, stored: StoredPolicy, *, now: datetime) -> None:
+        aside = self.path.with_name(f"{self.path.name}.unusable-{_stamp(now)}")
+        with _failures(self, f"kept as {aside.name}"):
+            replace_file(aside, stored.content)
+            copymode(self.path, aside)
 
     @contextmanager
     def _locked_history(self) -> Iterator[IO[bytes]]:
@@ -145,6 +156,11 @@ class S3Policy:
         self._record(order)
         return True
 
+    def set_aside(self, stored: StoredPolicy, *, now: datetime) -> None:
+        key = f"{self.key}.history/{_stamp(now)}-unusable"
+        with _failures(self, f"kept as {key}"):
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=stored.content)
+
     def _get(self) -> StoredPolicy | None:
         try:
             found = self.s3.get_object(Bucket=self.bucket, Key=self.key)
@@ -155,7 +171,7 @@ class S3Policy:
         return StoredPolicy(found["Body"].read(), found["ETag"])
 
     def _record(self, order: PolicyOrder) -> None:
-        key = f"{self.key}.history/{order.time:%Y%m%dT%H%M%S.%fZ}-{order.revision:06}.json"
+        key = f"{self.key}.history/{_stamp(order.time)}-{order.revision:06}.json"
         with _failures(self, f"recorded in its history (revision {order.revision} is in force all the same)"):
             self.s3.put_object(Bucket=self.bucket, Key=key, Body=msgspec.json.encode(order))
 
@@ -170,6 +186,10 @@ def open_policy(url: str, connect_s3: Callable[[], "S3Client"]) -> PolicyStore:
     if not bucket or not key or key.endswith("/"):
         raise SettingsError(f"policy file {url} names no object: expected s3://bucket/key")
     return S3Policy(bucket, key, connect_s3())
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment:%Y%m%dT%H%M%S.%fZ}"
 
 
 def _code(error: ClientError) -> str | None:

@@ -97,6 +97,13 @@ def test_file_that_cannot_be_written_is_told_in_one_line(shell: Shell, file: str
     assert told in refused(shell, "--all-large", "on", SMART_ROUTING_SERVING_POLICY_FILE=file)
 
 
+def test_kill_switch_takes_the_place_of_a_file_that_cannot_be_used(shell: Shell, path: Path) -> None:
+    path.write_text('{"revision": 6, "mode": "full",}')
+    assert "--replace keeps a copy of it" in refused(shell, "--all-large", "on")
+    summary = shell.flow("set_policy", "--all-large", "on", "--replace")
+    assert (summary["revision"], summary["all_large"], summary["overrides"]) == (7, True, [])
+
+
 def test_option_comes_before_the_setting(shell: Shell, path: Path) -> None:
     other = path.with_name("other.json")
     assert shell.flow("set_policy", "--all-large", "on", "--file", str(other))["file"] == str(other)

@@ -32,9 +32,12 @@ class Place:
     write: Callable[[bytes], object]
     clear: Callable[[], object]
     history: Callable[[], list[bytes]]
+    aside: Callable[[], list[bytes]]
 
-    def change(self, change: PolicyChange, *, now: datetime = NOW, reason: str | None = None) -> PolicyDocument:
-        return change_policy(self.store, change, by="ana", now=now, reason=reason)
+    def change(
+        self, change: PolicyChange, *, now: datetime = NOW, reason: str | None = None, replaces_unusable: bool = False
+    ) -> PolicyDocument:
+        return change_policy(self.store, change, by="ana", now=now, reason=reason, replaces_unusable=replaces_unusable)
 
     def content(self) -> bytes:
         found = self.store.read()
@@ -58,21 +61,29 @@ def local_place(path: Path) -> Place:
         scratch.replace(path)
 
     store = LocalPolicy(path)
-    return Place(store, write, path.unlink, lambda: store.history.read_bytes().splitlines())
+    return Place(
+        store,
+        write,
+        path.unlink,
+        lambda: store.history.read_bytes().splitlines(),
+        lambda: [file.read_bytes() for file in path.parent.glob("*.unusable-*")],
+    )
 
 
 def s3_place(store: S3Policy) -> Place:
     s3, bucket = store.s3, store.bucket
 
-    def history() -> list[bytes]:
+    def beside(ending: str) -> list[bytes]:
         found = s3.list_objects_v2(Bucket=bucket, Prefix=f"{store.key}.history/").get("Contents", [])
-        return [s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read() for entry in found]
+        keys = [entry["Key"] for entry in found if entry["Key"].endswith(ending)]
+        return [s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys]
 
     return Place(
         store,
         lambda content: s3.put_object(Bucket=bucket, Key=store.key, Body=content),
         lambda: s3.delete_object(Bucket=bucket, Key=store.key),
-        history,
+        lambda: beside(".json"),
+        lambda: beside("-unusable"),
     )
 
 
@@ -154,9 +165,40 @@ def test_fields_that_an_order_does_not_name_survive(place: Place) -> None:
 @pytest.mark.parametrize("content", [b"{", b'{"revision": 1, "mode": "halt"}'], ids=["broken", "unknown-mode"])
 def test_unusable_file_is_left_as_it_is(place: Place, content: bytes) -> None:
     place.write(content)
-    with pytest.raises(SettingsError, match=r"policy\.json cannot be used"):
+    with pytest.raises(
+        SettingsError, match=r"policy\.json cannot be used: .*; --replace keeps a copy of it and starts"
+    ):
         place.change(PolicyChange(all_large=True))
     assert place.content() == content
+
+
+@pytest.mark.parametrize(
+    ("content", "revision"),
+    [(b'{"revision": 41, "mode": "shadow",}', 42), (b'{"mode": "shadow"}', 1), (b"", 1)],
+    ids=["comma", "without-revision", "empty"],
+)
+def test_unusable_file_is_replaced_where_that_is_ordered(place: Place, content: bytes, revision: int) -> None:
+    place.write(content)
+    found = place.change(PolicyChange(all_large=True), reason="now", replaces_unusable=True)
+    assert found == PolicyDocument(revision=revision, all_large=True)
+    assert PolicyFile(place.store).poll(now=NOW).rollout.all_large
+    assert place.aside() == [content]
+
+
+def test_order_to_replace_keeps_a_file_that_can_be_used(place: Place) -> None:
+    written(place, mode="shadow")
+    found = place.change(PolicyChange(all_large=True), replaces_unusable=True)
+    assert (found.revision, found.mode, len(found.overrides)) == (4, RouterMode.SHADOW, 2)
+    assert place.aside() == []
+
+
+def test_copy_of_an_unusable_file_has_its_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "policy.json"
+    path.write_bytes(b"{")
+    path.chmod(0o640)
+    local_place(path).change(PolicyChange(all_large=True), replaces_unusable=True)
+    copy = tmp_path / "policy.json.unusable-20261005T120000.000000Z"
+    assert [file.stat().st_mode & 0o777 for file in (path, copy)] == [0o640, 0o640]
 
 
 def test_orders_at_one_time_all_count(place: Place) -> None:
@@ -207,6 +249,9 @@ class Distant:
 
     def replace(self, content: bytes, *, was: StoredPolicy | None, order: PolicyOrder) -> bool:
         return self._reached().replace(content, was=was, order=order)
+
+    def set_aside(self, stored: StoredPolicy, *, now: datetime) -> None:
+        self._reached().set_aside(stored, now=now)
 
     def _reached(self) -> PolicyStore:
         if not self.up:
