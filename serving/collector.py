@@ -1,5 +1,6 @@
 """Composition root of the collector, the sink of Trino's event listener: a process of its own, one a spill folder."""
 
+import argparse
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,7 @@ from functools import partial
 from typing import Final
 
 import httpx
+import uvicorn
 from fastapi import FastAPI
 
 from serving.background import Background
@@ -24,7 +26,7 @@ from serving.events.sink import EventSink, RecentIds
 from serving.events.size_failures import ListRules, SizeFailures
 from serving.events.spill import Spill, open_spill
 from serving.known_heavy.opening import open_known_heavy
-from smart_routing.errors import SettingsError
+from smart_routing.errors import SettingsError, SmartRoutingError
 from smart_routing.known_heavy.store import KnownHeavyStore
 from smart_routing.labels import LabelRule
 from smart_routing.logs import configure_logging
@@ -37,6 +39,26 @@ from smart_routing.settings import CollectorSettings, KnownHeavySettings, QueryL
 SYNC_SECONDS: Final = 0.1
 SWITCH_SECONDS: Final = 0.0005
 """Python's own 5 ms, waited at each system call, would let senders wait a second while a large batch is stored."""
+
+
+def main() -> int:
+    """Serve until a signal; settings that cannot be used end it with one line and exit code 2."""
+    argparse.ArgumentParser(
+        prog="python -m serving.collector",
+        description="Serve the sink of query events. Settings: docs/configuration.md.",
+    ).parse_args()
+    configure_logging(sys.stderr)
+    sys.setswitchinterval(SWITCH_SECONDS)
+    try:
+        settings = CollectorSettings.load()
+        app = create_app(settings)
+        with open_spill(settings.spill_dir, max_bytes=settings.spill_bytes):
+            pass  # the application opens it again, but where it cannot, uvicorn writes a traceback
+    except SmartRoutingError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False)
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +100,8 @@ class Components:
             yield {"collector": Collector(sink, settings.token_file, settings.max_body_bytes)}
 
 
-def create_app(settings: CollectorSettings | None = None) -> FastAPI:
-    """The collector; its lifespan runs everything else. For `uvicorn --factory serving.collector:create_app`.
-
-    Raises `SettingsError`.
-    """
-    if settings is None:
-        configure_logging(sys.stderr)
-        sys.setswitchinterval(SWITCH_SECONDS)
-        settings = CollectorSettings.load()
+def create_app(settings: CollectorSettings) -> FastAPI:
+    """The collector; its lifespan runs everything else. Raises `SettingsError`."""
     if settings.token_file is not None:
         read_token(settings.token_file)
     known_heavy = KnownHeavySettings.load()
@@ -126,3 +141,7 @@ def _poller(settings: CollectorSettings, store: QueryLogStore, *, http: httpx.Cl
 def _sync(spill: Spill) -> float:
     spill.sync()
     return SYNC_SECONDS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

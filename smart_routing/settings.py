@@ -207,6 +207,8 @@ class CollectorSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}COLLECTOR_")
 
+    host: str = Field("127.0.0.1", description="Address of the sink under `python -m serving.collector`.")
+    port: int = Field(8090, ge=0, le=65535, description="Port of the sink under `python -m serving.collector`.")
     token_file: Path | None = Field(
         None, description="File with the bearer token of the event sink; without one only loopback is answered."
     )

@@ -38,14 +38,13 @@ def router_server(
 
 
 def collector(folder: Path, port: int, *, environment: Mapping[str, str]) -> Server:
-    """The collector of query events. `environment` is the whole of it."""
+    """The collector of query events. `environment` is the whole of it but for the port."""
     url = f"http://{LOOPBACK}:{port}"
-    serve = [sys.executable, "-m", "uvicorn", "--factory", "serving.collector:create_app"]
     return Server(
         title="Collector",
         url=url,
-        command=[*serve, "--host", LOOPBACK, "--port", str(port)],
-        environment=dict(environment),
+        command=[sys.executable, "-m", "serving.collector"],
+        environment={**environment, "SMART_ROUTING_COLLECTOR_PORT": str(port)},
         folder=folder,
         workdir=ROOT,
         ready=Answers(f"{url}/readyz"),

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from serving.collector import Components, create_app, query_log_store
+from serving.events.spill import open_spill
 from smart_routing.errors import SettingsError
 from smart_routing.settings import CollectorSettings
 from tests.collected import Collected
+from tests.shell import Shell, own_environment
 from tests.unit.querylog.samples import MISSING, event
 from tests.unit.serving.event_store import RULES, MemoryStore
 from tests.unit.serving.known_heavy_store import MemoryKnownHeavy
@@ -183,6 +185,39 @@ def test_token_file_that_cannot_be_read_is_found_at_the_start(
 ) -> None:
     with pytest.raises(SettingsError, match=r"token file .* cannot be read"):
         create_app(settings(token_file=tmp_path / "nowhere"))
+
+
+def refused_start(folder: Path, **variables: str) -> str:
+    """What `python -m serving.collector` says of these settings."""
+    done = Shell(own_environment(folder, SMART_ROUTING_COLLECTOR_PORT="0")).python(
+        "-m", "serving.collector", **variables
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("SMART_ROUTING_COLLECTOR_SPIL_DIR", "x", "SMART_ROUTING_COLLECTOR_SPIL_DIR is not a setting"),
+        ("SMART_ROUTING_COLLECTOR_TOKEN_FILE", "/nowhere", "token file /nowhere cannot be read"),
+        ("SMART_ROUTING_COLLECTOR_SPILL_DIR", "/dev/null/spill", "spill folder /dev/null/spill cannot be used"),
+    ],
+    ids=["unknown", "token", "spill"],
+)
+def test_settings_that_cannot_be_used_are_told_in_one_line(
+    tmp_path: Path, variable: str, value: str, told: str
+) -> None:
+    (line,) = refused_start(tmp_path, **{variable: value}).splitlines()
+    assert told in line
+
+
+def test_start_on_the_spill_of_another_is_told_in_one_line(
+    tmp_path: Path, settings: Callable[..., CollectorSettings]
+) -> None:
+    with open_spill(settings().spill_dir, max_bytes=2**20):
+        told = refused_start(tmp_path, SMART_ROUTING_COLLECTOR_SPILL_DIR=str(settings().spill_dir))
+    assert told == f"spill folder {settings().spill_dir} is another collector's: expected one process a folder\n"
 
 
 @pytest.mark.parametrize("url", ["folder", "postgresql://nobody@localhost/none"], ids=["folder", "postgresql"])
