@@ -12,7 +12,8 @@ SmartRoutingError                    500, exit code 1
 ├── BundleError                      a model bundle is incomplete, altered, or does not score as it should
 ├── SpillError                       503: a query event cannot be written to disk now
 ├── KnownHeavyError                  503: the known-heavy list cannot be read or changed now
-├── CoordinatorError                 a Trino coordinator cannot be asked, or answers with something else
+├── CoordinatorError                 a Trino coordinator cannot be asked for its running statements
+│   └── CoordinatorAnswerError       it answers with something else
 └── RegistryError                    the model registry is unreachable or refuses
 """
 
@@ -80,7 +81,11 @@ class KnownHeavyError(SmartRoutingError):
 
 
 class CoordinatorError(SmartRoutingError):
-    """A Trino coordinator cannot be asked for its running statements, or answers with something else."""
+    """A Trino coordinator cannot be asked for its running statements."""
+
+
+class CoordinatorAnswerError(CoordinatorError):
+    """A Trino coordinator answers with something else than what it was asked for."""
 
 
 class RegistryError(SmartRoutingError):

@@ -7,14 +7,16 @@ from urllib.parse import quote
 
 import httpx
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, Raw
 
-from smart_routing.errors import CoordinatorError
+from smart_routing.errors import CoordinatorAnswerError, CoordinatorError
 from smart_routing.querylog.events import InputWire
 from smart_routing.querylog.records import RUNNING, QueryRecord
 from smart_routing.querylog.units import data_size_bytes, duration_seconds
 
 TIMEOUT: Final = httpx.Timeout(10.0, connect=2.0)
+QUERIES: Final = "/v1/query"
+INFO: Final = "/v1/info"
 
 Answer = TypeVar("Answer")
 
@@ -84,20 +86,25 @@ class Coordinator:
         self.url = url
         self._http = http
 
-    def running(self) -> list[RunningStatement]:
-        """Every statement that runs now; raises `CoordinatorError`."""
-        listed = self._read(self._get("/v1/query?state=RUNNING"), list[_Listed])
-        return [self._statement(one.query_id, one.query_stats) for one in listed]
+    def listed(self) -> list[Raw]:
+        """An entry for each statement that runs now, for `statement`; raises `CoordinatorError`."""
+        return self._read(self._get(f"{QUERIES}?state=RUNNING").content, list[Raw], path=QUERIES)
+
+    def statement(self, entry: Raw) -> RunningStatement:
+        """Raises `CoordinatorAnswerError` for an entry that cannot be read."""
+        listed = self._read(entry, _Listed, path=QUERIES)
+        return self._statement(listed.query_id, listed.query_stats)
 
     def record(self, query_id: str, *, now: datetime) -> QueryRecord | None:
         """What is known of it, as of `now` (UTC); None if it does not run any more. Raises `CoordinatorError`."""
-        reply = self._get(f"/v1/query/{quote(query_id)}?pruned=true", accept=(httpx.codes.NOT_FOUND, httpx.codes.GONE))
+        path = f"{QUERIES}/{quote(query_id)}"
+        reply = self._get(f"{path}?pruned=true", accept=(httpx.codes.NOT_FOUND, httpx.codes.GONE))
         if not reply.is_success:
             return None
-        query = self._read(reply, _Query)
+        query = self._read(reply.content, _Query, path=path)
         if query.state != RUNNING:
             return None
-        info = self._read(self._get("/v1/info"), _Info)
+        info = self._read(self._get(INFO).content, _Info, path=INFO)
         return _record(query, self._statement(query.query_id, query.query_stats), cluster=info.environment, now=now)
 
     def _statement(self, query_id: str, statistics: _Statistics) -> RunningStatement:
@@ -108,7 +115,7 @@ class Coordinator:
                 data_size_bytes(statistics.peak_user_memory_reservation),
             )
         except ValueError as error:
-            raise CoordinatorError(f"coordinator {self.url}: query {query_id}: {error}") from error
+            raise CoordinatorAnswerError(f"coordinator {self.url}: query {query_id}: {error}") from error
 
     def _get(self, path: str, *, accept: tuple[int, ...] = ()) -> httpx.Response:
         try:
@@ -117,14 +124,15 @@ class Coordinator:
             raise CoordinatorError(f"coordinator {self.url} cannot be asked: {type(error).__name__}") from error
         if reply.is_success or reply.status_code in accept:
             return reply
-        raise CoordinatorError(f"coordinator {self.url} answers {reply.status_code} to GET {path.partition('?')[0]}")
+        asked = path.partition("?")[0]
+        raise CoordinatorAnswerError(f"coordinator {self.url} answers {reply.status_code} to GET {asked}")
 
-    def _read(self, reply: httpx.Response, kind: type[Answer]) -> Answer:
+    def _read(self, content: bytes | Raw, kind: type[Answer], *, path: str) -> Answer:
         try:
-            return msgspec.json.decode(reply.content, type=kind)
+            return msgspec.json.decode(content, type=kind)
         except msgspec.DecodeError as error:
-            path = reply.request.url.path
-            raise CoordinatorError(f"coordinator {self.url} answers GET {path} with something else: {error}") from error
+            complaint = f"coordinator {self.url} answers GET {path} with something else: {error}"
+            raise CoordinatorAnswerError(complaint) from error
 
 
 def _record(query: _Query, statement: RunningStatement, *, cluster: str, now: datetime) -> QueryRecord:

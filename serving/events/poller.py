@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from serving.events.coordinator import Coordinator
+from serving.events.coordinator import Coordinator, RunningStatement
 from serving.events.metrics import EventMetrics
 from serving.events.sink import RecentIds
-from smart_routing.errors import CoordinatorError, SmartRoutingError
+from smart_routing.errors import CoordinatorAnswerError, CoordinatorError, SmartRoutingError
 from smart_routing.labels import LabelRule
 from smart_routing.logs import log_event
 from smart_routing.querylog.records import QueryRecord
@@ -36,6 +36,7 @@ class Poller:
         self._poll_seconds = poll_seconds
         self._clock = clock
         self._recorded = RecentIds()
+        self._unreadable = RecentIds()
         self._silent: set[str] = set()
 
     def step(self) -> float:
@@ -56,17 +57,25 @@ class Poller:
         return found
 
     def _past_a_limit(self, coordinator: Coordinator) -> Iterator[QueryRecord]:
-        for statement in coordinator.running():
-            heavy = self._rule.weight(
-                cpu_seconds=statement.cpu_seconds,
-                peak_memory_bytes=statement.peak_memory_bytes,
-                succeeded=False,
-                error_code=None,
-            )
-            if heavy and statement.query_id not in self._recorded:
-                record = coordinator.record(statement.query_id, now=self._clock())
-                if record is not None:
-                    yield record
+        for entry in coordinator.listed():
+            try:
+                record = self._new_record(coordinator, coordinator.statement(entry))
+            except CoordinatorAnswerError as error:  # of one statement: the others are to be recorded all the same
+                self._note_unreadable(str(error))
+                continue
+            if record is not None:
+                yield record
+
+    def _new_record(self, coordinator: Coordinator, statement: RunningStatement) -> QueryRecord | None:
+        heavy = self._rule.weight(
+            cpu_seconds=statement.cpu_seconds,
+            peak_memory_bytes=statement.peak_memory_bytes,
+            succeeded=False,
+            error_code=None,
+        )
+        if not heavy or statement.query_id in self._recorded:
+            return None
+        return coordinator.record(statement.query_id, now=self._clock())
 
     def _keep(self, records: list[QueryRecord]) -> None:
         """What the store does not take is found again by the next look."""
@@ -81,6 +90,11 @@ class Poller:
         self._metrics.running_statements.inc(result.added)
         for record in records:
             self._recorded.add(record.query_id)
+
+    def _note_unreadable(self, reason: str) -> None:
+        if reason not in self._unreadable:
+            self._unreadable.add(reason)
+            log_event(_log, "running_statement_unreadable", level=logging.WARNING, reason=reason)
 
     def _note(self, url: str, *, failure: str | None) -> None:
         self._metrics.coordinator_answers.labels(url).set(failure is None)

@@ -2,11 +2,12 @@
 
 import logging
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import pytest
 
-from serving.events.coordinator import Coordinator
+from serving.events.coordinator import Coordinator, RunningStatement
 from serving.events.metrics import EventMetrics
 from serving.events.poller import Poller
 from smart_routing.errors import CoordinatorError
@@ -55,8 +56,13 @@ def ask(answer: httpx.Response) -> Coordinator:
     return Coordinator("http://small", httpx.Client(transport=httpx.MockTransport(lambda _: answer)))
 
 
+def statements(answer: httpx.Response) -> list[RunningStatement]:
+    coordinator = ask(answer)
+    return [coordinator.statement(entry) for entry in coordinator.listed()]
+
+
 def test_what_a_real_coordinator_lists_is_read() -> None:
-    (statement,) = ask(httpx.Response(200, json=real_answer("queries.json"))).running()
+    (statement,) = statements(httpx.Response(200, json=real_answer("queries.json")))
     assert (statement.query_id, statement.cpu_seconds, statement.peak_memory_bytes) == (ID, 5.78, 94_908_958)
 
 
@@ -130,7 +136,7 @@ def test_coordinator_whose_clock_is_ahead_makes_no_negative_time(site: Site) -> 
 )
 def test_answer_that_cannot_be_used_is_named(answer: httpx.Response, message: str) -> None:
     with pytest.raises(CoordinatorError, match=message):
-        ask(answer).running()
+        statements(answer)
 
 
 @pytest.mark.parametrize(
@@ -181,6 +187,28 @@ def test_coordinator_that_does_not_answer_does_not_stop_the_others(site: Site, b
     site.poller.step()
     assert list(site.store.stored) == ["q"]
     assert (site.answers("small"), site.answers("large")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("cpu", "changes", "told"),
+    [
+        pytest.param("5 weeks", None, "query odd: '5 weeks'", id="listed"),
+        pytest.param("6.00m", {"session": None}, "GET /v1/query/odd with something else", id="asked-for"),
+    ],
+)
+def test_statement_that_cannot_be_read_does_not_hide_the_others(
+    site: Site, caplog: pytest.LogCaptureFixture, cpu: str, changes: dict[str, Any] | None, told: str
+) -> None:
+    site.fleet.run("small", "odd", cpu=cpu, changes=changes)
+    site.fleet.run("small", "q", cpu="6.00m")
+    site.fleet.run("large", "r")
+    for _ in range(2):
+        site.poller.step()
+    assert list(site.store.stored) == ["q"]
+    assert (site.answers("small"), site.answers("large")) == (1, 1)
+    (line,) = caplog.records
+    assert line.message == "running_statement_unreadable"
+    assert told in vars(line)["fields"]["reason"]
 
 
 def test_silence_and_its_end_are_each_told_once(site: Site, caplog: pytest.LogCaptureFixture) -> None:
