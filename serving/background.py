@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from smart_routing.logs import log_event
+from smart_routing.logs import log_event, place_of, reason_of
 
 _log = logging.getLogger(__name__)
 
@@ -16,10 +16,18 @@ AFTER_FAILURE_SECONDS: Final = 1.0
 class Background:
     """Calls `step` again and again, after the seconds that it returns; one that fails is logged and repeated."""
 
-    def __init__(self, name: str, step: Callable[[], float], *, first_delay: float = 0.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        step: Callable[[], float],
+        *,
+        first_delay: float = 0.0,
+        after_failure: float = AFTER_FAILURE_SECONDS,
+    ) -> None:
         self._name = name
         self._step = step
         self._first_delay = first_delay
+        self._after_failure = after_failure
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -40,5 +48,15 @@ class Background:
         try:
             return self._step()
         except Exception as error:  # a thread that dies unseen would freeze models and policy for good
-            log_event(_log, "background_step_failed", level=logging.ERROR, step=self._name, error=repr(error))
-            return AFTER_FAILURE_SECONDS
+            self._report(error)
+            return self._after_failure
+
+    def _report(self, error: Exception) -> None:
+        log_event(
+            _log,
+            "background_step_failed",
+            level=logging.ERROR,
+            step=self._name,
+            reason=reason_of(error),
+            where=place_of(error),
+        )

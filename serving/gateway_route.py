@@ -4,13 +4,12 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from traceback import extract_tb
 
 from serving.gateway_wire import NO_GROUP, GatewayBody, GatewayReply, client_group, read_gateway_body, trace_token
 from serving.service import RoutingService, Tracking
 from serving.wire import RoutingGroups
 from smart_routing.errors import RequestError, RequestTooLargeError
-from smart_routing.logs import log_event
+from smart_routing.logs import log_event, place_of
 from smart_routing.protocol import HEADER_TRACE_TOKEN
 from smart_routing.rollout import Rollout, RouterMode
 
@@ -108,11 +107,10 @@ def _outcome(*, is_routed: bool, is_wanted: bool) -> GatewayOutcome:
 
 def _report(error: Exception) -> None:
     """Type and place only: messages may quote the statement."""
-    last = extract_tb(error.__traceback__)[-1]
     log_event(
         _log,
         "gateway_route_failed",
         level=logging.ERROR,
         error=type(error).__name__,
-        where=f"{last.name}:{last.lineno}",
+        where=place_of(error),
     )

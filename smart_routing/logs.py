@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from traceback import extract_tb
 from typing import Any, Final, TextIO
 
+from smart_routing.errors import SmartRoutingError
+
 REDACTED: Final = "[redacted]"
 _SECRET_KEYS: Final = frozenset({"authorization", "token", "password", "secret", "sql", "sqltext", "sql_text", "body"})
 _SECRET_TEXT: Final = (
@@ -19,6 +21,17 @@ _SECRET_TEXT: Final = (
 def log_event(logger: logging.Logger, event: str, *, level: int = logging.INFO, **fields: object) -> None:
     """Log one event; `fields` are ids, names, numbers and reasons, never a statement."""
     logger.log(level, event, extra={"fields": fields})
+
+
+def reason_of(error: Exception) -> str:
+    """What may be logged of it: an error of ours says what failed; another's message may quote a statement."""
+    return str(error) if isinstance(error, SmartRoutingError) else type(error).__name__
+
+
+def place_of(error: Exception) -> str:
+    """Where in the code it was raised: function:line."""
+    last = extract_tb(error.__traceback__)[-1]
+    return f"{last.name}:{last.lineno}"
 
 
 class JsonFormatter(logging.Formatter):

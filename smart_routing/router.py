@@ -5,14 +5,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from traceback import extract_tb
 from typing import Final
 
 from smart_routing.errors import UnknownModelVersionError
 from smart_routing.inference import Model
 from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy
 from smart_routing.labels import QueryWeight
-from smart_routing.logs import log_event
+from smart_routing.logs import log_event, place_of
 from smart_routing.policy import NO_POLICY, Policy
 from smart_routing.request import Request
 from smart_routing.routing import FALLBACKS, POLICY_CHAIN, Case, Reason, RoutingDecision
@@ -122,7 +121,6 @@ def _walk_chain(case: Case, out_of_time: OutOfTime) -> RoutingDecision:
 
 def _report(case: Case, error: Exception) -> None:
     """Type and place only: messages of parsers quote the statement."""
-    last = extract_tb(error.__traceback__)[-1]
     log_event(
         _log,
         "model_error",
@@ -130,7 +128,7 @@ def _report(case: Case, error: Exception) -> None:
         query_id=case.request.query_id,
         model_version=case.model.version if case.model else None,
         error=type(error).__name__,
-        where=f"{last.name}:{last.lineno}",
+        where=place_of(error),
     )
 
 

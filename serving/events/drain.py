@@ -7,8 +7,7 @@ from typing import Final
 from serving.events.metrics import EventMetrics, EventOutcome
 from serving.events.rejects import RejectFile
 from serving.events.spill import Spill, read_lines
-from smart_routing.errors import SmartRoutingError
-from smart_routing.logs import log_event
+from smart_routing.logs import log_event, reason_of
 from smart_routing.querylog.events import Rejected, read_event
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.store import QueryLogStore
@@ -78,7 +77,5 @@ class Drain:
         delay = min(2.0**self._failures, MAX_BACKOFF_SECONDS)
         self._failures += 1
         self._metrics.store_failures.inc()
-        # An error of ours says what failed; another's message may quote a statement.
-        reason = str(error) if isinstance(error, SmartRoutingError) else type(error).__name__
-        log_event(_log, "events_not_stored", level=logging.ERROR, reason=reason, retry_seconds=delay)
+        log_event(_log, "events_not_stored", level=logging.ERROR, reason=reason_of(error), retry_seconds=delay)
         return delay

@@ -7,9 +7,9 @@ from datetime import datetime
 from serving.events.coordinator import Coordinator, RunningStatement
 from serving.events.metrics import EventMetrics
 from serving.events.sink import RecentIds
-from smart_routing.errors import CoordinatorAnswerError, CoordinatorError, SmartRoutingError
+from smart_routing.errors import CoordinatorAnswerError, CoordinatorError
 from smart_routing.labels import LabelRule
-from smart_routing.logs import log_event
+from smart_routing.logs import log_event, reason_of
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.store import QueryLogStore
 
@@ -83,9 +83,7 @@ class Poller:
             result = self._store.append(records)
         except Exception as error:  # whatever it is: the next look comes all the same
             self._metrics.store_failures.inc()
-            # An error of ours says what failed; another's message may quote a statement.
-            reason = str(error) if isinstance(error, SmartRoutingError) else type(error).__name__
-            log_event(_log, "running_statements_not_stored", level=logging.ERROR, reason=reason)
+            log_event(_log, "running_statements_not_stored", level=logging.ERROR, reason=reason_of(error))
             return
         self._metrics.running_statements.inc(result.added)
         for record in records:

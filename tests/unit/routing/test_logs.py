@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from smart_routing.logs import JsonFormatter, log_event, redact
+from smart_routing.errors import SpillError
+from smart_routing.logs import JsonFormatter, log_event, reason_of, redact
 
 
 def logged(event: str, **fields: Any) -> dict[str, Any]:
@@ -41,6 +42,17 @@ def test_secret_fields_are_redacted(field: str) -> None:
 )
 def test_credentials_in_a_text_are_redacted(text: str) -> None:
     assert "zanzibar4711" not in redact(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        pytest.param(SpillError("the spill is full"), "the spill is full", id="ours"),
+        pytest.param(ValueError("near zanzibar4711"), "ValueError", id="another"),
+    ],
+)
+def test_reason_of_an_error_quotes_no_statement(error: Exception, reason: str) -> None:
+    assert reason_of(error) == reason
 
 
 def test_exception_is_told_without_its_message() -> None:
