@@ -1,6 +1,7 @@
 """Every Prometheus metric of the router, defined once, in a registry of the process's own."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Self
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -38,70 +39,41 @@ class Metrics:
     def create(cls) -> Self:
         """A fresh set, all at zero."""
         registry = CollectorRegistry()
-        seconds = Histogram(
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        seconds = histogram(
             "smart_routing_decision_seconds",
             "Time of a decision: decide is the policy chain, total is body in to reply out.",
             ["stage"],
             buckets=_SECONDS,
-            registry=registry,
         )
         return cls(
             registry=registry,
-            decisions=Counter(
-                "smart_routing_decisions_total",
-                "Decisions.",
-                ["decision", "reason", "model_version"],
-                registry=registry,
-            ),
+            decisions=counter("smart_routing_decisions_total", "Decisions.", ["decision", "reason", "model_version"]),
             decide_seconds=seconds.labels(STAGE_DECIDE),
             total_seconds=seconds.labels(STAGE_TOTAL),
-            heavy_probability=Histogram(
-                "smart_routing_heavy_probability",
-                "P(heavy) where the model decided.",
-                buckets=_PROBABILITY,
-                registry=registry,
+            heavy_probability=histogram(
+                "smart_routing_heavy_probability", "P(heavy) where the model decided.", buckets=_PROBABILITY
             ),
-            fallbacks=Counter(
-                "smart_routing_fallbacks_total",
-                "Decisions that tell of the router's state.",
-                ["reason"],
-                registry=registry,
+            fallbacks=counter(
+                "smart_routing_fallbacks_total", "Decisions that tell of the router's state.", ["reason"]
             ),
-            gateway_replies=Counter(
-                "smart_routing_gateway_replies_total",
-                "Replies to trino-gateway.",
-                ["outcome"],
-                registry=registry,
+            gateway_replies=counter("smart_routing_gateway_replies_total", "Replies to trino-gateway.", ["outcome"]),
+            model_info=gauge(
+                "smart_routing_model_info", "1 for the version in force.", ["model_version", "feature_schema", "source"]
             ),
-            model_info=Gauge(
-                "smart_routing_model_info",
-                "1 for the version in force.",
-                ["model_version", "feature_schema", "source"],
-                registry=registry,
+            model_reloads=counter(
+                "smart_routing_model_reloads_total", "Attempts to take another version.", ["outcome"]
             ),
-            model_reloads=Counter(
-                "smart_routing_model_reloads_total", "Attempts to take another version.", ["outcome"], registry=registry
+            policy_reloads=counter(
+                "smart_routing_policy_reloads_total", "Attempts to take another policy file.", ["outcome"]
             ),
-            policy_reloads=Counter(
-                "smart_routing_policy_reloads_total",
-                "Attempts to take another policy file.",
-                ["outcome"],
-                registry=registry,
+            log_rows=counter("smart_routing_decision_log_rows_total", "Rows of the decision log.", ["outcome"]),
+            known_heavy_entries=gauge("smart_routing_known_heavy_entries", "Templates known to be heavy."),
+            known_heavy_age=gauge(
+                "smart_routing_known_heavy_age_seconds", "Time since the known-heavy list could last be looked at."
             ),
-            log_rows=Counter(
-                "smart_routing_decision_log_rows_total", "Rows of the decision log.", ["outcome"], registry=registry
-            ),
-            known_heavy_entries=Gauge(
-                "smart_routing_known_heavy_entries", "Templates known to be heavy.", registry=registry
-            ),
-            known_heavy_age=Gauge(
-                "smart_routing_known_heavy_age_seconds",
-                "Time since the known-heavy list could last be looked at.",
-                registry=registry,
-            ),
-            known_heavy_failures=Counter(
-                "smart_routing_known_heavy_failures_total",
-                "Looks at the known-heavy list that failed.",
-                registry=registry,
+            known_heavy_failures=counter(
+                "smart_routing_known_heavy_failures_total", "Looks at the known-heavy list that failed."
             ),
         )
