@@ -13,7 +13,7 @@ from flows.command import CommandParser, add_events, positive, run
 from flows.judgement import Judgement
 from flows.query_events import read_whole_log
 from models.candidate import Examination, examine, write_examination
-from models.dataset import Example, label
+from models.dataset import Example, Labelled, label
 from models.exclusions import read_exclusions
 from models.gate import read_gate
 from models.registry import ModelRegistry
@@ -32,9 +32,10 @@ def evaluate_model_flow(version: int, events: str | None = None, dry_run: bool =
     """Judge `version` on what was submitted after its calibration; unless dry, its validation status follows."""
     registered = find(version)
     model = load(registered)
-    holdout = read_holdout(events, registered, whole(model))
+    labelled = label_log(events, whole(model))
+    holdout = held_out(whole(labelled), registered)
     champion = load_champion(holdout[0].request.submitted_utc, besides=version)
-    examination = judge(whole(model), whole(holdout), whole(champion))
+    examination = judge(whole(model), whole(holdout), whole(labelled), champion=whole(champion))
     with Tracking.connect(RegistrySettings.load()).run(f"evaluate version {version}") as run_id:
         record(run_id, version, whole(model), whole(examination), dry_run=dry_run)
     return Judgement(
@@ -57,20 +58,25 @@ def load(version: ModelVersion) -> Model:
 
 
 @task(cache_policy=NO_CACHE)
-def read_holdout(events: str | None, version: ModelVersion, model: Model) -> tuple[Example, ...]:
+def label_log(events: str | None, model: Model) -> Labelled:
+    """The whole log, under the version's own rule and caps: its holdout, and the past before that."""
+    bundle = model.bundle
+    return label(read_whole_log(events), bundle.label_rule, read_exclusions(), limits=bundle.parse_limits)
+
+
+@task(cache_policy=NO_CACHE)
+def held_out(labelled: Labelled, version: ModelVersion) -> tuple[Example, ...]:
     """Reads that the version cannot know; raises `TrainingError` where there are none of either class."""
     until = version.calibrated_until
     if until is None:
         expected = f"a tag {protocol.TAG_CALIBRATED_UNTIL}"
         raise TrainingError(f"version {version.number} does not say what it was made from: expected {expected}")
-    bundle = model.bundle
-    labelled = label(read_whole_log(events), bundle.label_rule, read_exclusions(), limits=bundle.parse_limits)
     return submitted_after(labelled.reads, until)
 
 
 @task(cache_policy=NO_CACHE)
-def judge(model: Model, holdout: tuple[Example, ...], champion: Model | None) -> Examination:
-    return examine(model, holdout, read_gate(), champion=champion)
+def judge(model: Model, holdout: tuple[Example, ...], labelled: Labelled, *, champion: Model | None) -> Examination:
+    return examine(model, holdout, read_gate(), history=labelled.history, champion=champion)
 
 
 @task(cache_policy=NO_CACHE)

@@ -31,6 +31,7 @@ from monitoring.thresholds import read_thresholds
 from monitoring.window import NOW, Window, read_window
 from smart_routing import protocol
 from smart_routing.errors import BundleError
+from smart_routing.history.measures import WINDOW as HISTORY_WINDOW
 from smart_routing.inference import Model
 from smart_routing.settings import MonitoringSettings, RegistrySettings
 
@@ -109,10 +110,11 @@ def load_production(window: Window) -> Production:
 @task(cache_policy=NO_CACHE)
 def read_current(events: str | None, window: Window, model: Model) -> pd.DataFrame:
     """The window's reads as training would take them: retries merged, excluded windows and mere mistakes left out."""
-    records = read_records(events, since=window.start, until=window.end)
+    records = read_records(events, since=window.start - HISTORY_WINDOW, until=window.end)
     bundle = model.bundle
     labelled = label(records, bundle.label_rule, read_exclusions(), limits=bundle.parse_limits)
-    return monitoring_frame((example.request for example in labelled.reads), model)
+    current = (example.request for example in labelled.reads if example.request.submitted_utc >= window.start)
+    return monitoring_frame(current, model, labelled.history)
 
 
 @task(cache_policy=NO_CACHE)

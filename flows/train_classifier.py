@@ -110,14 +110,15 @@ def write(candidate: Candidate, folder: Path) -> str:
     learnt, held_out = (
         [example.request for example in block] for block in (split.train, split.calibration + split.holdout)
     )
-    reference = make_reference(learnt, held_out, model=candidate.model, gain=gain)
+    reference = make_reference(learnt, held_out, model=candidate.model, gain=gain, history=candidate.labelled.history)
     write_reference(reference, folder / REFERENCE_ARTIFACT)
     return write_candidate(candidate, folder / protocol.BUNDLE_ARTIFACT_PATH)
 
 
 @task(cache_policy=NO_CACHE)
 def judge(candidate: Candidate, champion: Model | None) -> Examination:
-    examination = examine(candidate.model, candidate.split.holdout, read_gate(), champion=champion)
+    holdout, history = candidate.split.holdout, candidate.labelled.history
+    examination = examine(candidate.model, holdout, read_gate(), history=history, champion=champion)
     verdict = "passed" if examination.verdict.passed else "; ".join(examination.verdict.reasons)
     get_run_logger().info("gate: %s", verdict)
     return examination

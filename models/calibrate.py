@@ -28,9 +28,13 @@ class FrontierPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """The chosen threshold with its certificate, and the whole frontier it was chosen from."""
+    """The chosen threshold with its certificate, and the whole frontier it was chosen from.
+
+    `blind` is the same bound where no history is known.
+    """
 
     threshold: Threshold
+    blind: FrontierPoint | None
     frontier: tuple[FrontierPoint, ...]
     heavy_units: int
 
@@ -43,16 +47,24 @@ class Calibration:
 
 
 def calibrate(
-    block: Scored, *, confidence: float, min_light_share: float, bounds: Sequence[float] = BOUNDS
+    block: Scored, *, blind: Scored, confidence: float, min_light_share: float, bounds: Sequence[float] = BOUNDS
 ) -> Calibration:
     """Certify the smallest bound that the block supports with at least `min_light_share` of its rows light.
 
-    The bound holds on `routed`: heavy rows that rules decide count as caught or missed with all others.
+    `blind` is the same block scored without a history: its threshold for the same bound is certified as well, so that
+    a router that has lost its snapshot breaks no promise. The bound holds on `routed`: heavy rows that rules decide
+    count as caught or missed with all others.
     """
     units = block.heavy_units()
     frontier = tuple(_point(block, units, bound, confidence) for bound in bounds)
     chosen = next((p for p in frontier if p.light_share is not None and p.light_share >= min_light_share), None)
-    return Calibration(threshold=_threshold(chosen, len(units), confidence), frontier=frontier, heavy_units=len(units))
+    without = _point(blind, blind.heavy_units(), chosen.bound, confidence) if chosen else None
+    return Calibration(
+        threshold=_threshold(chosen, without, heavies=len(units), confidence=confidence),
+        blind=without,
+        frontier=frontier,
+        heavy_units=len(units),
+    )
 
 
 def _point(block: Scored, units: Scored, bound: float, confidence: float) -> FrontierPoint:
@@ -82,10 +94,13 @@ def _below(statistic: float, block: Scored) -> float:
     return 0.0 if gap is None else float((steps[gap] + steps[gap + 1]) / 2)
 
 
-def _threshold(chosen: FrontierPoint | None, heavies: int, confidence: float) -> Threshold:
+def _threshold(
+    chosen: FrontierPoint | None, blind: FrontierPoint | None, *, heavies: int, confidence: float
+) -> Threshold:
     if chosen is None or chosen.threshold is None or chosen.misses_allowed is None:
-        return Threshold(value=0.0, certificate=None)
+        return Threshold(value=0.0, without_history=0.0, certificate=None)
+    without_history = 0.0 if blind is None or blind.threshold is None else min(blind.threshold, chosen.threshold)
     certificate = Certificate(
         bound=chosen.bound, confidence=confidence, heavies=heavies, misses_allowed=chosen.misses_allowed
     )
-    return Threshold(value=chosen.threshold, certificate=certificate)
+    return Threshold(value=chosen.threshold, without_history=without_history, certificate=certificate)

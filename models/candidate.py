@@ -16,6 +16,7 @@ from models.gate import GateThresholds, GateVerdict, judge
 from models.scoring import Scored, score_by_router
 from models.split import USUAL_SPLIT, Split, SplitRule, split_by_time
 from models.train import Trained, TrainParams, matrix, predict, train
+from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.inference import Model, scores
 from smart_routing.labels import LabelRule
 
@@ -58,17 +59,21 @@ def make_candidate(
     Raises `TrainingError` where a block lacks a class, `BundleError` where ONNX and XGBoost disagree on any row.
     """
     split = split_by_time(labelled.reads, split_rule)
-    trained = train(split.train, params)
+    history = labelled.history
+    trained = train(split.train, rule, params, history=history)
     draft = package.candidate(trained, rule, labelled.limits)
     calibration = calibrate(
-        score_by_router(split.calibration, draft), confidence=gate.confidence, min_light_share=gate.min_light_share
+        score_by_router(split.calibration, draft, history),
+        blind=score_by_router(split.calibration, draft, NO_HISTORY),
+        confidence=gate.confidence,
+        min_light_share=gate.min_light_share,
     )
     model = package.with_threshold(draft, calibration.threshold)
     return Candidate(
         model=model,
         trained=trained,
         calibration=calibration,
-        parity=_prove_parity(model, trained, labelled.reads),
+        parity=_prove_parity(model, trained, labelled),
         labelled=labelled,
         split=split,
         params=params,
@@ -81,15 +86,20 @@ def write_candidate(candidate: Candidate, folder: Path) -> str:
 
 
 def examine(
-    model: Model, holdout: Sequence[Example], gate: GateThresholds, *, champion: Model | None = None
+    model: Model,
+    holdout: Sequence[Example],
+    gate: GateThresholds,
+    *,
+    history: HistorySource,
+    champion: Model | None = None,
 ) -> Examination:
     """Judge a model on holdout examples, beside the heuristic and the champion on the same rows."""
-    challenger = _contender(model, holdout)
+    challenger = _contender(model, holdout, history)
     report = evaluate(
         challenger,
         score_by_heuristic(holdout),
         rule=model.bundle.label_rule,
-        champion=_contender(champion, holdout) if champion else None,
+        champion=_contender(champion, holdout, history) if champion else None,
     )
     return Examination(report=report, verdict=judge(report, gate), rows=challenger.rows)
 
@@ -102,11 +112,11 @@ def write_examination(examination: Examination, rule: LabelRule, folder: Path) -
     plots.draw(examination.rows, threshold=threshold, rule=rule, folder=folder)
 
 
-def _contender(model: Model, holdout: Sequence[Example]) -> Contender:
-    return Contender(rows=score_by_router(holdout, model), threshold=model.bundle.threshold)
+def _contender(model: Model, holdout: Sequence[Example], history: HistorySource) -> Contender:
+    return Contender(rows=score_by_router(holdout, model, history), threshold=model.bundle.threshold)
 
 
-def _prove_parity(model: Model, trained: Trained, examples: Sequence[Example]) -> Parity:
-    features = matrix(examples, trained.vocabulary)
+def _prove_parity(model: Model, trained: Trained, labelled: Labelled) -> Parity:
+    features = matrix(labelled.reads, trained.vocabulary, labelled.history)
     native, converted = predict(trained.booster, features), scores(model.session, features)
     return compare(native, converted, threshold=model.threshold)

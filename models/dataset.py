@@ -9,8 +9,10 @@ from typing import Final
 
 from models.exclusions import ExclusionWindow
 from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits, Statement, StatementKind, read_statement
+from smart_routing.features.tree import walk
+from smart_routing.history.keys import HistoryKeys
+from smart_routing.history.timeline import Run, Timeline
 from smart_routing.labels import SIZE_ERROR_CODES, LabelRule, QueryWeight
-from smart_routing.querylog.anonymize import template_fingerprint
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.request import Request
 
@@ -36,10 +38,9 @@ class Example:
     def heavy(self) -> bool:
         return self.weight is QueryWeight.HEAVY
 
-    @cached_property
+    @property
     def template(self) -> str:
-        """Fingerprint of the statement's template."""
-        return template_fingerprint(self.statement.text.tokens)
+        return self.statement.template
 
     @cached_property
     def unit(self) -> str:
@@ -48,11 +49,15 @@ class Example:
         return f"{self.template}|{request.catalog}.{request.schema}|{request.submitted_utc:%Y-%m-%d}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Labelled:
-    """All examples of a log in order of time, the caps they were read under, and what became of the other records."""
+    """All examples of a log in order of time, the caps they were read under, and what became of the other records.
+
+    `runs` is the past that the examples had, attempt by attempt: whoever asks between two attempts knows the first one.
+    """
 
     examples: tuple[Example, ...]
+    runs: tuple[Run, ...] = ()
     records: int
     excluded: int
     merged: int
@@ -63,6 +68,11 @@ class Labelled:
     def reads(self) -> tuple[Example, ...]:
         """Examples of statements that only read; writes are heavy by policy and teach a model nothing."""
         return tuple(example for example in self.examples if example.statement.kind in READ_KINDS)
+
+    @cached_property
+    def history(self) -> Timeline:
+        """The past of every example, writes among them: they read tables too."""
+        return Timeline(self.runs)
 
 
 def label(
@@ -76,9 +86,11 @@ def label(
     ordered = sorted(records, key=lambda record: (record.create_time, record.query_id))
     kept = [record for record in ordered if not any(window.covers(record) for window in exclusions)]
     merged = _merge_retries(kept)
-    examples = [example for attempts in merged if (example := _example(attempts, rule, limits))]
+    read = _Reader(limits)
+    examples = [example for attempts in merged if (example := _example(attempts, rule, read))]
     return Labelled(
         examples=tuple(examples),
+        runs=tuple(run for record in kept if (run := _run(record, rule, read))),
         records=len(ordered),
         excluded=len(ordered) - len(kept),
         merged=len(kept) - len(merged),
@@ -117,23 +129,58 @@ def _retries(record: QueryRecord, before: QueryRecord) -> bool:
     return retriable and -slack <= record.create_time - before.end_time <= RETRY_WINDOW
 
 
-def _example(attempts: Sequence[QueryRecord], rule: LabelRule, limits: ParseLimits) -> Example | None:
+class _Reader:
+    """Reads each text once."""
+
+    def __init__(self, limits: ParseLimits) -> None:
+        self._limits = limits
+        self._statements: dict[str, Statement] = {}
+
+    def __call__(self, sql: str) -> Statement:
+        statement = self._statements.get(sql)
+        if statement is None:
+            statement = self._statements[sql] = read_statement(sql, self._limits)
+        return statement
+
+
+def _weight(record: QueryRecord, rule: LabelRule) -> QueryWeight | None:
+    return rule.weight(
+        cpu_seconds=record.cpu_seconds,
+        peak_memory_bytes=record.peak_memory_bytes,
+        succeeded=not record.failed and not record.running,
+        error_code=record.error_code,
+    )
+
+
+def _example(attempts: Sequence[QueryRecord], rule: LabelRule, read: _Reader) -> Example | None:
     """The first attempt's request with the last attempt's numbers; None where they say nothing of size."""
     last = attempts[-1]
-    weight = rule.weight(
-        cpu_seconds=last.cpu_seconds,
-        peak_memory_bytes=last.peak_memory_bytes,
-        succeeded=not last.failed and not last.running,
-        error_code=last.error_code,
-    )
+    weight = _weight(last, rule)
     if weight is None:
         return None
     request = attempts[0].request()
     return Example(
         request=request,
-        statement=read_statement(request.sql, limits),
+        statement=read(request.sql),
         weight=weight,
         cpu_seconds=last.cpu_seconds,
         peak_memory_bytes=last.peak_memory_bytes,
         ended_at=max(attempt.end_time for attempt in attempts),
+    )
+
+
+def _run(record: QueryRecord, rule: LabelRule, read: _Reader) -> Run | None:
+    weight = _weight(record, rule)
+    if weight is None:
+        return None
+    request = record.request()
+    statement = read(request.sql)
+    tree = walk(statement.tree) if statement.tree is not None else None
+    return Run(
+        keys=HistoryKeys.of(request, statement, tree),
+        ended_at=record.end_time,
+        heavy=weight is QueryWeight.HEAVY,
+        cpu_seconds=record.cpu_seconds,
+        memory_bytes=record.peak_memory_bytes,
+        inputs=record.inputs,
     )

@@ -31,7 +31,7 @@ from smart_routing.labels import LabelRule
 
 GOLDEN_ROWS: Final = 20
 CANDIDATE: Final = "candidate"
-_UNDECIDED: Final = Threshold(value=0.0, certificate=None)
+_UNDECIDED: Final = Threshold(value=0.0, without_history=0.0, certificate=None)
 
 
 def candidate(trained: Trained, rule: LabelRule, limits: ParseLimits) -> Model:

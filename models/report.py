@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from models.calibrate import FrontierPoint
+from models.calibrate import Calibration, FrontierPoint
 from models.candidate import Candidate, Examination
 from models.evaluate import EvaluationReport, Figures
 from models.gate import GateVerdict
@@ -25,6 +25,7 @@ def training_report(candidate: Candidate, examination: Examination, *, version: 
         "",
         "bound  misses allowed  threshold  FPR    light share   (calibration block)",
         *(_frontier_line(point) for point in candidate.calibration.frontier),
+        *_blind_lines(candidate.calibration),
         f"certificate: {candidate.calibration.summary()}",
         "",
         *evaluation_lines(examination.report),
@@ -63,6 +64,12 @@ def _blocks(split: Split) -> Iterator[str]:
         first, last = block[0].request.submitted_utc, block[-1].request.submitted_utc
         heavy = sum(example.heavy for example in block)
         yield f"  {name:<12}{len(block):>6} reads, {heavy:>5} heavy, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
+
+
+def _blind_lines(calibration: Calibration) -> Iterator[str]:
+    if calibration.blind is not None:
+        yield "without a history snapshot:"
+        yield _frontier_line(calibration.blind)
 
 
 def _frontier_line(point: FrontierPoint) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.dataset import Example
+from smart_routing.history.measures import HistorySource
 from smart_routing.inference import Model
 from smart_routing.labels import QueryWeight
 from smart_routing.router import Router
@@ -54,9 +55,9 @@ class Scored:
         return heavies.where(mask)
 
 
-def score_by_router(examples: Sequence[Example], model: Model) -> Scored:
-    """Send every example through the whole policy chain, as serving would."""
-    router = Router(model=model)
+def score_by_router(examples: Sequence[Example], model: Model, history: HistorySource) -> Scored:
+    """Send every example through the whole policy chain, as serving would, with the past as it was known then."""
+    router = Router(model=model, history=history)
     return scored(examples, [_score(router.decide(example.request)) for example in examples])
 
 

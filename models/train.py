@@ -12,11 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.dataset import Example
 from models.vocabulary import VocabularyParams, fit_vocabulary
-from smart_routing.features.vector import column_names, featurize
+from smart_routing.features.vector import column_names, featurize, without_past
 from smart_routing.features.vocabulary import Vocabulary
+from smart_routing.history.measures import NO_HISTORY, HistorySource
+from smart_routing.labels import LabelRule
 from smart_routing.toml_file import read_toml
 
 PARAMS_FILE: Final = Path(__file__).with_name("params.toml")
+_SMALLEST: Final = 1e-6
+"""Of a limit; less cost than that is none."""
 
 _FIXED: Final = {
     "objective": "binary:logistic",  # log-loss without re-weighting: calibration survives, the threshold does the work
@@ -51,6 +55,14 @@ class RoundsParams(BaseModel):
     watched_share: float = Field(gt=0, lt=1)
 
 
+class LabelParams(BaseModel):
+    """How firmly a label is believed: half, near its limit; the nearer, the larger `softness` is (models/labels.py)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    softness: float = Field(gt=0)
+
+
 class TrainParams(BaseModel):
     """The whole of params.toml, and the seed."""
 
@@ -59,6 +71,7 @@ class TrainParams(BaseModel):
     vocabulary: VocabularyParams
     booster: BoosterParams
     rounds: RoundsParams
+    labels: LabelParams
     seed: int = 0
 
 
@@ -78,21 +91,35 @@ def read_params(path: Path = PARAMS_FILE, *, seed: int = 0) -> TrainParams:
     return read_toml(path, TrainParams, seed=seed)
 
 
-def train(examples: Sequence[Example], params: TrainParams) -> Trained:
+def train(examples: Sequence[Example], rule: LabelRule, params: TrainParams, *, history: HistorySource) -> Trained:
     """Fit on all n-grams, keep the columns that trees use, and fit again on those alone.
 
     Same examples, parameters and lock give the same bytes.
     """
+    targets = soft_labels(examples, rule, softness=params.labels.softness)
     whole = fit_vocabulary(examples, params.vocabulary)
-    vocabulary = whole.pruned(gain(_search(examples, whole, params), whole))
-    rounds = _search(examples, vocabulary, params).best_iteration + 1
-    booster = xgb.train(_settings(params), _dmatrix(examples, vocabulary), rounds)
+    vocabulary = whole.pruned(gain(_search(matrix(examples, whole, history), targets, params), whole))
+    vectors = matrix(examples, vocabulary, history)
+    rounds = _search(vectors, targets, params).best_iteration + 1
+    booster = xgb.train(_settings(params), _with_blind_copies(vectors, targets), rounds)
     return Trained(booster, vocabulary, len(whole.idf), rounds, gain(booster, vocabulary))
 
 
-def matrix(examples: Sequence[Example], vocabulary: Vocabulary) -> NDArray[np.float32]:
-    """Vectors of the examples, shape (n, features)."""
-    return np.stack([featurize(e.request, vocabulary=vocabulary, statement=e.statement) for e in examples])
+def matrix(
+    examples: Sequence[Example], vocabulary: Vocabulary, history: HistorySource = NO_HISTORY
+) -> NDArray[np.float32]:
+    """Vectors of the examples, each with the past as it was known at its time; shape (n, features)."""
+    return np.stack(
+        [
+            featurize(
+                example.request,
+                vocabulary=vocabulary,
+                history=history.at(example.request.submitted_at),
+                statement=example.statement,
+            )
+            for example in examples
+        ]
+    )
 
 
 def labels(examples: Sequence[Example]) -> NDArray[np.bool_]:
@@ -114,21 +141,37 @@ def gain(booster: xgb.Booster, vocabulary: Vocabulary) -> dict[str, float]:
     return dict(sorted(named.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _search(examples: Sequence[Example], vocabulary: Vocabulary, params: TrainParams) -> xgb.Booster:
+def soft_labels(examples: Sequence[Example], rule: LabelRule, *, softness: float) -> NDArray[np.float32]:
+    """What the trees are fitted to, in [0, 1], shape (n,): the logistic of ln(cost / limit) / softness.
+
+    A label cuts a continuous and noisy cost at a limit: 0.99 s and 1.01 s of CPU are the same statement, and trees that
+    must tell them apart learn noise. Of CPU and memory the one nearer to its limit counts. A statement that is heavy by
+    its error was cut off before its cost was known: 1.
+    """
+    limits = np.array([rule.cpu_seconds, rule.memory_bytes])
+    costs = np.array([(example.cpu_seconds, example.peak_memory_bytes) for example in examples])
+    severity = np.log(np.maximum((costs / limits).max(axis=1), _SMALLEST))
+    soft = 1.0 / (1.0 + np.exp(-severity / softness))
+    cut_off = labels(examples) & (severity < 0)
+    return np.where(cut_off, 1.0, soft).astype(np.float32)
+
+
+def _search(vectors: NDArray[np.float32], targets: NDArray[np.float32], params: TrainParams) -> xgb.Booster:
     """A booster that has not seen the end of the block, on which early stopping chose its `best_iteration`."""
-    watched = round(len(examples) * (1 - params.rounds.watched_share))
+    watched = round(len(targets) * (1 - params.rounds.watched_share))
     return xgb.train(
         _settings(params),
-        _dmatrix(examples[:watched], vocabulary),
+        _with_blind_copies(vectors[:watched], targets[:watched]),
         params.rounds.most,
-        evals=[(_dmatrix(examples[watched:], vocabulary), "watched")],
+        evals=[(xgb.DMatrix(vectors[watched:], targets[watched:]), "watched")],
         early_stopping_rounds=params.rounds.patience,
         verbose_eval=False,
     )
 
 
-def _dmatrix(examples: Sequence[Example], vocabulary: Vocabulary) -> xgb.DMatrix:
-    return xgb.DMatrix(matrix(examples, vocabulary), labels(examples).astype(np.float32))
+def _with_blind_copies(vectors: NDArray[np.float32], targets: NDArray[np.float32]) -> xgb.DMatrix:
+    """Every row twice, once as if nothing was known of its past: trees then know what to do where nothing is."""
+    return xgb.DMatrix(np.concatenate([vectors, without_past(vectors)]), np.concatenate([targets, targets]))
 
 
 def _settings(params: TrainParams) -> dict[str, object]:

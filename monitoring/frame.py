@@ -9,6 +9,7 @@ import pandas as pd
 from smart_routing.features.context import bucket
 from smart_routing.features.schema import DENSE_NAMES
 from smart_routing.features.vocabulary import Vocabulary, terms
+from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.inference import Model
 from smart_routing.labels import QueryWeight
 from smart_routing.request import Request
@@ -50,13 +51,13 @@ _DTYPES: Final = {
 }
 
 
-def monitoring_frame(requests: Iterable[Request], model: Model) -> pd.DataFrame:
+def monitoring_frame(requests: Iterable[Request], model: Model, history: HistorySource = NO_HISTORY) -> pd.DataFrame:
     """A row for each request that the model decides, with the columns of `COLUMNS`; rules' statements are left out.
 
     The tenant is catalog.schema; users are hashed buckets, templates fingerprints, and no text of a statement is
     kept. Of a feature, NaN means that the statement has none.
     """
-    router = Router(model=model)
+    router = Router(model=model, history=history)
     decided = [(request, router.decide(request)) for request in requests]
     rows = [_row(request, decision, model) for request, decision in decided if decision.reason is Reason.MODEL]
     frame = pd.DataFrame(rows, columns=list(COLUMNS))

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from monitoring.frame import HEAVY, HEAVY_PROBABILITY, NEAR_THRESHOLD, SUBMITTED_AT, TEXT_COLUMNS, monitoring_frame
 from smart_routing.errors import BundleError
 from smart_routing.features.context import CONTEXT_FIELDS
+from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.inference import Model
 from smart_routing.request import Request
 
@@ -69,12 +70,17 @@ class Reference:
 
 
 def make_reference(
-    learnt: Iterable[Request], held_out: Iterable[Request], *, model: Model, gain: Mapping[str, float]
+    learnt: Iterable[Request],
+    held_out: Iterable[Request],
+    *,
+    model: Model,
+    gain: Mapping[str, float],
+    history: HistorySource = NO_HISTORY,
 ) -> Reference:
     """The reference of `model`: the requests of its training block, and those of calibration and holdout."""
     blocks = [
-        monitoring_frame(learnt, model).assign(**{LEARNT: True}),
-        monitoring_frame(held_out, model).assign(**{LEARNT: False}),
+        monitoring_frame(learnt, model, history).assign(**{LEARNT: True}),
+        monitoring_frame(held_out, model, history).assign(**{LEARNT: False}),
     ]
     return Reference(pd.concat(blocks, ignore_index=True), dict(gain))
 

@@ -46,9 +46,14 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """Heavy at or above `value`; `certificate` is None where the data support no bound (then all go heavy: value 0)."""
+    """Heavy at or above `value`; `certificate` is None where the data support no bound (then all go heavy: value 0).
+
+    `without_history`, at most `value`, is for requests of whose past nothing is known, as all are where no snapshot of
+    the history is at hand: the same bound holds there.
+    """
 
     value: float
+    without_history: float
     certificate: Certificate | None
 
     def to_bytes(self) -> bytes:
@@ -58,7 +63,11 @@ class Threshold:
     def from_bytes(cls, content: bytes) -> Self:
         document = json.loads(content)
         certificate = document["certificate"]
-        return cls(value=float(document["value"]), certificate=Certificate(**certificate) if certificate else None)
+        return cls(
+            value=float(document["value"]),
+            without_history=float(document["without_history"]),
+            certificate=Certificate(**certificate) if certificate else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ SmartRoutingError                    500, exit code 1
 ├── KnownHeavyError                  503: the known-heavy list cannot be read or changed now
 ├── CoordinatorError                 a Trino coordinator cannot be asked for its running statements
 │   └── CoordinatorAnswerError       it answers with something else
+├── StoredFileError                  a file or an S3 object cannot be read or replaced now
 └── RegistryError                    the model registry is unreachable or refuses
 """
 
@@ -78,6 +79,10 @@ class KnownHeavyError(SmartRoutingError):
     """The known-heavy list cannot be read or changed now: its file or its server fails."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class StoredFileError(SmartRoutingError):
+    """A file, or an object on S3, cannot be read or replaced now; or its address is none."""
 
 
 class CoordinatorError(SmartRoutingError):

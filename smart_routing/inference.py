@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from smart_routing.bundle import Bundle, GoldenRow
 from smart_routing.errors import BundleError
 from smart_routing.features.statement import Statement, read_statement
-from smart_routing.features.vector import featurize
-from smart_routing.labels import QueryWeight
+from smart_routing.features.vector import featurize, has_past
+from smart_routing.history.measures import NO_HISTORY, History
 from smart_routing.request import Request
 
 PARITY: Final = 1e-5
@@ -44,10 +44,16 @@ class Model:
     def threshold(self) -> float:
         return self.bundle.threshold.value
 
-    def vector(self, request: Request, statement: Statement | None = None) -> NDArray[np.float32]:
+    def threshold_for(self, vector: NDArray[np.float32]) -> float:
+        """The certified threshold: another one where the history knows nothing of the request."""
+        return self.threshold if has_past(vector) else self.bundle.threshold.without_history
+
+    def vector(
+        self, request: Request, statement: Statement | None = None, *, history: History = NO_HISTORY
+    ) -> NDArray[np.float32]:
         """The request's vector; read under the caps that the model was trained under, unless it was read already."""
         statement = statement or self.read(request.sql)
-        return featurize(request, vocabulary=self.bundle.vocabulary, statement=statement)
+        return featurize(request, vocabulary=self.bundle.vocabulary, history=history, statement=statement)
 
     def read(self, sql: str) -> Statement:
         return read_statement(sql, self.bundle.parse_limits)
@@ -55,9 +61,6 @@ class Model:
     def heavy_probability(self, vector: NDArray[np.float32]) -> float:
         """P(heavy) of one vector, in [0, 1]."""
         return float(scores(self.session, vector[np.newaxis, :])[0])
-
-    def weigh(self, probability: float) -> QueryWeight:
-        return QueryWeight.LIGHT if probability < self.threshold else QueryWeight.HEAVY  # NaN is heavy
 
     def _check(self, row: GoldenRow) -> None:
         try:

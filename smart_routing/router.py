@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Final
 
 from smart_routing.errors import UnknownModelVersionError
+from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.inference import Model
 from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy
 from smart_routing.labels import QueryWeight
@@ -48,11 +49,11 @@ class LoadedModels:
 
 
 class Router:
-    """Decides requests. `models`, `policy` and `known_heavy` may be replaced at any time, each by one assignment.
+    """Decides requests. `models`, `policy`, `known_heavy` and `history` may be replaced at any time by one assignment.
 
-    A decision is a function of the request, the model version, the policy's revision and the generation of the
-    known-heavy list alone, so any two routers agree; only running out of time, a failing model and overload depend on
-    the moment, and those are never cached.
+    A decision is a function of the request, the model version, the history snapshot, the policy's revision and the
+    generation of the known-heavy list alone, so any two routers agree; only running out of time, a failing model and
+    overload depend on the moment, and those are never cached.
     """
 
     def __init__(
@@ -61,12 +62,14 @@ class Router:
         model: Model | None = None,
         policy: Policy = NO_POLICY,
         known_heavy: KnownHeavy = NOTHING_KNOWN,
+        history: HistorySource = NO_HISTORY,
         cache_entries: int = 0,
         keep_vectors: bool = True,
     ) -> None:
         self.models = LoadedModels(model)
         self.policy = policy
         self.known_heavy = known_heavy
+        self.history = history
         self._cache = DecisionCache(cache_entries)
         self._keep_vectors = keep_vectors
 
@@ -75,7 +78,13 @@ class Router:
 
         Raises only `UnknownModelVersionError`; every other failure is a heavy decision that says so.
         """
-        case = Case(request=request, model=self.models.find(pin), policy=self.policy, known_heavy=self.known_heavy)
+        case = Case(
+            request=request,
+            model=self.models.find(pin),
+            policy=self.policy,
+            known_heavy=self.known_heavy,
+            history=self.history.at(request.submitted_at),
+        )
         if out_of_time():
             return case.decide(QueryWeight.HEAVY, Reason.DEADLINE)
         key = _cache_key(case) if self._cache.entries else None
@@ -151,6 +160,7 @@ def _cache_key(case: Case) -> Hashable:
         case.model.version if case.model else None,
         case.policy.revision,
         case.known_heavy.generation,
+        case.history.snapshot,
     )
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_routing.features.statement import ParseStatus, Statement, StatementKind, read_statement
+from smart_routing.history.measures import NO_HISTORY, History
 from smart_routing.inference import Model
 from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy, SessionTemplate
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import NO_POLICY, Policy
-from smart_routing.querylog.anonymize import template_fingerprint
 from smart_routing.request import Request
 
 MAX_SQL_BYTES: Final = 2**20
@@ -76,14 +76,15 @@ class Case:
     model: Model | None = None
     policy: Policy = NO_POLICY
     known_heavy: KnownHeavy = NOTHING_KNOWN
+    history: History = NO_HISTORY
 
     @cached_property
     def statement(self) -> Statement:
         return self.model.read(self.request.sql) if self.model else read_statement(self.request.sql)
 
-    @cached_property
+    @property
     def template(self) -> str:
-        return template_fingerprint(self.statement.text.tokens)
+        return self.statement.template
 
     @cached_property
     def kind(self) -> StatementKind:
@@ -172,16 +173,18 @@ def by_model(case: Case) -> RoutingDecision | None:
     """The model's probability against its threshold; raises `ArithmeticError` for what is no probability."""
     if case.model is None:
         return None
-    vector = case.model.vector(case.request, case.statement)
+    vector = case.model.vector(case.request, case.statement, history=case.history)
     probability = case.model.heavy_probability(vector)
-    if not 0.0 <= probability <= 1.0 or math.isnan(case.model.threshold):
-        raise ArithmeticError(f"P(heavy) is {probability}, threshold {case.model.threshold}: expected 0 to 1")
+    threshold = case.model.threshold_for(vector)
+    if not 0.0 <= probability <= 1.0 or math.isnan(threshold):
+        raise ArithmeticError(f"P(heavy) is {probability}, threshold {threshold}: expected 0 to 1")
     return RoutingDecision(
-        weight=case.model.weigh(probability),
+        weight=QueryWeight.LIGHT if probability < threshold else QueryWeight.HEAVY,
         reason=Reason.MODEL,
         heavy_probability=probability,
-        threshold=case.model.threshold,
+        threshold=threshold,
         model_version=case.model.version,
+        history_snapshot=case.history.snapshot,
         policy_revision=case.policy.revision,
         known_heavy_generation=case.known_heavy.generation,
         template=case.template,

@@ -39,10 +39,11 @@ GOLDEN_SQL = "select * from a join b on a.x = b.x"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinModel:
-    """P(heavy) = `per_join` for each JOIN, at most 1; heavy at or above `threshold`."""
+    """P(heavy) = `per_join` for each JOIN, at most 1; heavy at or above `threshold`, or `without_history`."""
 
     per_join: float = 0.25
     threshold: float = 0.5
+    without_history: float | None = None
     bound: float = 0.05
 
     def content(self) -> dict[str, bytes]:
@@ -55,7 +56,11 @@ class JoinModel:
             MODEL: join_onnx(self.per_join).SerializeToString(),
             BOOSTER: b"a booster that only explanations read",
             VOCABULARY: TEST_VOCABULARY.to_bytes(),
-            THRESHOLD: Threshold(value=self.threshold, certificate=certificate).to_bytes(),
+            THRESHOLD: Threshold(
+                value=self.threshold,
+                without_history=self.threshold if self.without_history is None else self.without_history,
+                certificate=certificate,
+            ).to_bytes(),
             FEATURE_SCHEMA: feature_schema_bytes(DEFAULT_LIMITS),
             LABEL: json.dumps(LabelRule().as_json()).encode(),
             GOLDEN: golden_bytes((golden,)),

@@ -5,25 +5,17 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from infra.local.environment import kept_below
 from infra.local.processes import server_environment
-from smart_routing.settings import ALL_SETTINGS
 
 ROOT = Path(__file__).parents[1]
-KEPT: Final = {
-    settings.variable(name): str(field.default)
-    for settings in ALL_SETTINGS
-    for name, field in settings.model_fields.items()
-    if "var/" in str(field.default)
-}
-"""Variables of what is kept below `var/` where nothing else is said."""
 
 
 def own_environment(folder: Path, **extra: str) -> dict[str, str]:
     """Variables for the project's own programs, which keep everything below `folder` and nothing in the repository."""
-    kept = {variable: default.replace("var/", f"{folder}/") for variable, default in KEPT.items()}
-    return server_environment(folder, **kept | extra)
+    return server_environment(folder, **kept_below(folder) | extra)
 
 
 @dataclass(frozen=True, slots=True)

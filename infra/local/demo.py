@@ -1,4 +1,4 @@
-"""The whole loop on the bundled query log: ingest, train, promote, serve, route, report drift. `make demo` runs it."""
+"""The whole loop on the bundled query log, history and drift report among it; `make demo` runs it."""
 
 import argparse
 import json
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import httpx
 
+from infra.local.environment import kept_below
 from infra.local.processes import ServerError
 from infra.local.scale import SCALED_RULE_ARGUMENTS
 from infra.local.servers import mlflow_server, prefect_server, router_server
@@ -74,6 +75,7 @@ def run_loop(events: str) -> str:
         step("evaluate", "flows.evaluate_model", ["--version", version], environment)
         step("promote", "flows.promote_model", ["--version", version], environment)
         records = in_order_of_time(events)
+        step("history", "flows.build_history", ["--as-of", records[-BATCH:][0].create_time.isoformat()], environment)
         with router_server(folder("router"), environment) as router:
             batch = route(router, records[-BATCH:])
         as_of = records[-1].create_time.isoformat()
@@ -95,13 +97,8 @@ def child_environment(registry: str, prefect: str) -> dict[str, str]:
         "PREFECT_HOME": str(WORKSPACE / "prefect"),
         "DO_NOT_TRACK": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        **kept_below(WORKSPACE),
         "SMART_ROUTING_REGISTRY_URI": registry,
-        "SMART_ROUTING_QUERY_LOG_STORE": str(WORKSPACE / "query-log"),
-        "SMART_ROUTING_QUERY_LOG_REJECTS": str(WORKSPACE / "rejects.jsonl"),
-        "SMART_ROUTING_MONITORING_REPORTS": str(WORKSPACE / "reports"),
-        "SMART_ROUTING_SERVING_STATE_DIR": str(WORKSPACE / "router" / "state"),
-        "SMART_ROUTING_SERVING_USER_KEY_FILE": str(WORKSPACE / "router" / "user.key"),
-        "SMART_ROUTING_SERVING_DECISION_LOG": str(WORKSPACE / "decision-log"),
     }
 
 

@@ -10,6 +10,7 @@ from smart_routing.features.context import BUCKETS, CONTEXT_FIELDS, TIME_FEATURE
 from smart_routing.features.sql import TREE_FEATURES
 from smart_routing.features.statement import PARSE_STATUS_CODES
 from smart_routing.features.text import TEXT_FEATURES, TOKENIZER_VERSION
+from smart_routing.history.features import HISTORY_FEATURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ DENSE_FEATURES: Final[tuple[Feature, ...]] = (
         )
         for field in CONTEXT_FIELDS
     ),
+    *(Feature(name, "history", doc) for name, doc in HISTORY_FEATURES.items()),
 )
 
 DENSE_NAMES: Final = tuple(feature.name for feature in DENSE_FEATURES)

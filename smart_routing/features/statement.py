@@ -4,6 +4,7 @@ import logging
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from sqlglot import Token, TokenType, exp
@@ -11,6 +12,7 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.errors import SqlglotError
 
 from smart_routing.features.text import Text, normalise, rough_tokens, tokenize
+from smart_routing.querylog.anonymize import template_fingerprint
 
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it logs the statement's text when it falls back to a Command
 
@@ -54,7 +56,7 @@ class ParseLimits:
 DEFAULT_LIMITS: Final = ParseLimits()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Statement:
     """A statement read once; the router and `featurize` look at the same one.
 
@@ -65,6 +67,11 @@ class Statement:
     text: Text
     parse_status: ParseStatus
     tree: exp.Expr | None
+
+    @cached_property
+    def template(self) -> str:
+        """Fingerprint of the statement's template."""
+        return template_fingerprint(self.text.tokens)
 
 
 def read_statement(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Statement:

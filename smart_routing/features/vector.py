@@ -13,12 +13,20 @@ from smart_routing.features.statement import PARSE_STATUS_CODES, Statement, read
 from smart_routing.features.text import TEXT_FEATURES
 from smart_routing.features.tree import Tree, walk
 from smart_routing.features.vocabulary import Vocabulary
+from smart_routing.history.features import HISTORY_FEATURES, history_features
+from smart_routing.history.keys import HistoryKeys
+from smart_routing.history.measures import NO_HISTORY, History
 from smart_routing.request import Request
+
+_PAST: Final = slice(DENSE_NAMES.index(next(iter(HISTORY_FEATURES))), len(DENSE_NAMES))
+"""The places of the history."""
 
 _NO_TREE: Final = [float("nan")] * len(TREE_FEATURES)
 
 
-def featurize(request: Request, *, vocabulary: Vocabulary, statement: Statement | None = None) -> NDArray[np.float32]:
+def featurize(
+    request: Request, *, vocabulary: Vocabulary, history: History = NO_HISTORY, statement: Statement | None = None
+) -> NDArray[np.float32]:
     """The vector of one request, shape (len(DENSE_NAMES) + len(vocabulary.columns),).
 
     Dense features first, then the vocabulary's columns. NaN means absent: tree features where the parse failed, and
@@ -29,10 +37,23 @@ def featurize(request: Request, *, vocabulary: Vocabulary, statement: Statement 
     tree = walk(statement.tree) if statement.tree is not None else None
     buckets = context_buckets(request, tree)
     vector = np.full(vector_length(vocabulary), np.nan, dtype=np.float32)
-    vector[: len(DENSE_NAMES)] = [*_dense(request, statement, tree), *_shares(buckets, vocabulary)]
+    past = history_features(HistoryKeys.of(request, statement, tree), history)
+    vector[: len(DENSE_NAMES)] = [*_dense(request, statement, tree), *_shares(buckets, vocabulary), *past]
     for place, value in (vocabulary.names(buckets) | vocabulary.tfidf(statement.text.tokens)).items():
         vector[len(DENSE_NAMES) + place] = value
     return vector
+
+
+def has_past(vector: NDArray[np.float32]) -> bool:
+    """Whether the history knew anything at all of the request: its template, its user, its source or a table."""
+    return not bool(np.isnan(vector[_PAST]).all())
+
+
+def without_past(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The same vectors, shape (n, features), as they are where no history is known."""
+    blind = vectors.copy()
+    blind[:, _PAST] = np.nan
+    return blind
 
 
 def vector_length(vocabulary: Vocabulary) -> int:

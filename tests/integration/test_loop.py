@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,19 @@ from infra.local.demo import EVENTS, body
 from infra.local.scale import SCALED_RULE, SCALED_RULE_ARGUMENTS
 from infra.local.servers import router_server
 from models.dataset import Labelled, label
+from models.evaluate import refutes
 from models.registry import ModelRegistry
+from models.scoring import scored
 from models.split import split_by_time
-from models.train import labels, matrix
+from models.train import matrix
 from models.versions import ModelVersion
 from smart_routing import protocol
 from smart_routing.bundle import BOOSTER, Bundle, read_bundle
 from smart_routing.decision_log import LoggedDecision, read_decisions
 from smart_routing.features.statement import StatementKind
+from smart_routing.history.measures import known_until
 from smart_routing.inference import Model, scores
+from smart_routing.labels import QueryWeight
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log
 from smart_routing.settings import RegistrySettings
@@ -37,6 +42,8 @@ pytestmark = [
 ]
 
 CONNECTIONS = 8
+SNAPSHOT_AS_OF = datetime(2026, 10, 13, 13, tzinfo=UTC)
+"""Of a busy hour of the holdout."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +208,7 @@ def test_xgboost_onnx_and_the_router_decide_alike(loop: Loop, labelled: Labelled
     native = booster.predict(xgb.DMatrix(features))
     converted = scores(loop.model.session, features)
     served = [uncached.replies[example.request.query_id] for example in reads]
-    threshold = loop.bundle.threshold.value
+    threshold = loop.bundle.threshold.without_history
     decisions = [reply["decision"] == "heavy" for reply in served]
     assert (native >= threshold).tolist() == (converted >= threshold).tolist() == decisions
     np.testing.assert_allclose(native, [reply["heavyProbability"] for reply in served], atol=1e-5)
@@ -211,14 +218,31 @@ def test_two_workers_with_a_cache_and_one_without_reply_alike(cached: Answered, 
     assert cached.replies == cached.again == uncached.replies == uncached.again
 
 
-def test_served_holdout_has_the_figures_that_training_reported(
+def test_served_holdout_keeps_the_certificate_without_a_history(
     loop: Loop, labelled: Labelled, uncached: Answered
 ) -> None:
     holdout = split_by_time(labelled.reads).holdout
-    light = [uncached.replies[example.request.query_id]["decision"] == "light" for example in holdout]
-    missed = int((labels(holdout) & np.array(light)).sum())
-    assert missed == loop.trained["evaluation"]["routed"]["missed"]
-    assert np.mean(light) == pytest.approx(loop.trained["evaluation"]["routed"]["light_share"])
+    weights = [uncached.replies[example.request.query_id]["decision"] for example in holdout]
+    rows = scored(holdout, [float(weight == QueryWeight.HEAVY) for weight in weights])
+    at_half = replace(loop.bundle.threshold, value=0.5)
+    assert not refutes(rows, at_half)
+    assert 0.0 < np.mean(rows.score) < 1.0
+
+
+def test_statements_of_an_hour_are_decided_with_the_past_that_training_knew_of_them(
+    loop: Loop, labelled: Labelled, every_body: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    known = labelled.history
+    hour = [example for example in labelled.reads if known_until(example.request.submitted_at) == SNAPSHOT_AS_OF]
+    published = loop.shell.flow("build_history", "--as-of", SNAPSHOT_AS_OF.isoformat())
+    ids = {example.request.query_id for example in hour}
+    bodies = [found for found in every_body if found["queryId"] in ids]
+    answered = answer(loop, bodies, tmp_path / "router", cache_entries=0, workers=1)
+    decided = [example for example in hour if answered.logged[example.request.query_id].reason == "model"]
+    served = np.stack([vector(answered, example.request.query_id) for example in decided])
+    np.testing.assert_array_equal(served, matrix(decided, loop.bundle.vocabulary, known))
+    assert {reply["historySnapshot"] for reply in answered.replies.values()} == {published["snapshot"], None}
+    assert len(decided) > 10
 
 
 def test_writes_go_to_large_and_metadata_to_small(labelled: Labelled, uncached: Answered) -> None:

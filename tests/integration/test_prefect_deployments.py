@@ -22,6 +22,7 @@ from tests.shell import Shell, own_environment
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
 
 SCHEDULES = {
+    "build-history": {"cron": "10 * * * *"},
     "evaluate-model": None,
     "ingest-query-log": {"cron": "5 * * * *"},
     "promote-model": None,

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from models.dataset import digest, label
@@ -148,3 +149,27 @@ def test_writes_are_no_reads() -> None:
 
 def test_digest_changes_with_a_label() -> None:
     assert digest([example(1, heavy=True)]) != digest([example(1, heavy=False, sql=example(1, heavy=True).request.sql)])
+
+
+def test_past_holds_each_attempt_and_nothing_that_says_nothing_of_size() -> None:
+    records = [
+        attempt("a", cpu=20, error=SIZE),
+        attempt("b", minutes=5, cpu=30),
+        attempt("c", minutes=6, sql="selec", error=MISTAKE),
+    ]
+    labelled = label(records, RULE)
+    assert [(run.ended_at, run.cpu_seconds, run.heavy) for run in labelled.runs] == [
+        (records[0].end_time, 20, True),
+        (records[1].end_time, 30, True),
+    ]
+    assert len(labelled.examples) == 1
+
+
+def test_past_between_two_attempts_knows_the_first() -> None:
+    records = [attempt("a", cpu=20, error=SIZE), attempt("b", minutes=20, cpu=30)]
+    between, whole = (label(found, RULE) for found in (records[:1], records))
+    keys = tuple(whole.runs[0].keys)
+    moment = NOON + timedelta(minutes=10)
+    np.testing.assert_array_equal(
+        whole.history.as_of(moment).measures(keys), between.history.as_of(moment).measures(keys)
+    )

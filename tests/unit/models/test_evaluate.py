@@ -11,7 +11,9 @@ from tests.unit.models.examples import rows
 
 RULE = LabelRule()
 GATE = GateThresholds(confidence=0.95, target_bound=0.05, min_light_share=0.3)
-CERTIFIED = Threshold(value=0.5, certificate=Certificate(bound=0.05, confidence=0.95, heavies=100, misses_allowed=1))
+CERTIFIED = Threshold(
+    value=0.5, without_history=0.5, certificate=Certificate(bound=0.05, confidence=0.95, heavies=100, misses_allowed=1)
+)
 GOOD = rows([0.9] * 40 + [0.1] * 100, [True] * 40 + [False] * 100)
 SLOPPY = rows([0.1] * 20 + [0.9] * 20 + [0.1] * 100, [True] * 40 + [False] * 100)
 COSTLY = rows([0.9] * 40 + [0.9] * 60 + [0.1] * 40, [True] * 40 + [False] * 100)
@@ -58,7 +60,7 @@ def test_gate_passes_a_certified_and_cheaper_candidate() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"threshold": Threshold(value=0.0, certificate=None)}, "no certificate"),
+        ({"threshold": Threshold(value=0.0, without_history=0.0, certificate=None)}, "no certificate"),
         ({"refuted": True}, "the holdout refutes the bound 5%"),
         ({"routed": figures(COSTLY, threshold=0.5, rule=RULE)}, "light share 28.6%"),
         ({"routed": figures(SLOPPY, threshold=0.5, rule=RULE), "heuristic": figures(GOOD, threshold=0.5, rule=RULE)},

@@ -1,5 +1,7 @@
+import math
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +10,9 @@ import pytest
 from models import package
 from models.candidate import make_candidate, write_candidate
 from models.convert import compare
-from models.dataset import Labelled
+from models.dataset import Labelled, label
 from models.gate import GateThresholds
-from models.train import TrainParams, labels, matrix, read_params
+from models.train import TrainParams, labels, matrix, read_params, soft_labels
 from models.vocabulary import VocabularyParams, fit_vocabulary
 from smart_routing.bundle import CONTENT, MANIFEST, read_bundle
 from smart_routing.errors import BundleError, SettingsError
@@ -19,6 +21,7 @@ from smart_routing.features.statement import ParseLimits, ParseStatus, read_stat
 from smart_routing.features.vector import featurize
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
+from smart_routing.querylog.records import QueryRecord
 from tests.unit.models.examples import example
 
 RULE = LabelRule()
@@ -122,3 +125,38 @@ def test_parse_caps_of_training_are_those_of_serving(params: TrainParams, tmp_pa
     assert {found.statement.parse_status for found in capped} == {ParseStatus.PARSED, ParseStatus.TOO_MANY_TOKENS}
     for found, row in zip(capped[:6], matrix(capped[:6], loaded.bundle.vocabulary), strict=True):
         np.testing.assert_array_equal(loaded.vector(found.request), row)
+
+
+@pytest.mark.parametrize(
+    ("cpu_seconds", "memory_bytes", "heavy", "expected"),
+    [
+        (1.0, 0, True, 0.5),
+        (math.e, 0, True, 1 / (1 + math.exp(-2))),
+        (1 / math.e, 0, False, 1 / (1 + math.exp(2))),
+        (0.1, 100, True, 0.5),
+        (0.01, 1, True, 1.0),
+        (0.0, 0, False, 0.0),
+    ],
+    ids=["at the limit", "above it", "below it", "memory at its limit", "killed for its size", "nothing"],
+)
+def test_soft_label_says_how_far_from_the_limit_a_cost_is(
+    cpu_seconds: float, memory_bytes: int, heavy: bool, expected: float
+) -> None:
+    found = replace(example(0, heavy=heavy), cpu_seconds=cpu_seconds, peak_memory_bytes=memory_bytes)
+    rule = LabelRule(cpu_seconds=1.0, memory_bytes=100)
+    assert soft_labels([found], rule, softness=0.5) == pytest.approx([expected], abs=1e-6)
+
+
+def test_row_of_the_matrix_has_the_past_as_it_was_known_then() -> None:
+    first = example(0, heavy=True).request
+    record = QueryRecord(
+        query_id="q0", sql=first.sql, user=first.user, catalog=first.catalog, schema=first.schema, state="FINISHED",
+        cpu_seconds=7.0, wall_seconds=7.0, create_time=first.submitted_at, end_time=first.submitted_at,
+    )  # fmt: skip
+    asked = [
+        replace(EXAMPLES[0], request=replace(first, submitted_at=first.submitted_at + delay))
+        for delay in (timedelta(0), timedelta(minutes=30), timedelta(hours=3))
+    ]
+    column = DENSE_NAMES.index("template_cpu_max")
+    found = matrix(asked, fit_vocabulary(EXAMPLES[:5]), label([record], RULE).history)[:, column]
+    np.testing.assert_array_equal(found, np.array([np.nan, np.nan, 7.0], dtype=np.float32))

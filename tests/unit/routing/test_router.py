@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from smart_routing.errors import UnknownModelVersionError
+from smart_routing.history.timeline import Timeline
 from smart_routing.inference import Model
 from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy, SessionTemplate
 from smart_routing.labels import QueryWeight
@@ -87,6 +88,13 @@ def test_cache_tells_requests_apart(make: Callable[..., Model], change: dict[str
 def test_cache_serves_a_repeated_request(make: Callable[..., Model]) -> None:
     router = Router(model=make("1"), cache_entries=10)
     assert router.decide(replace(REQUEST, query_id="other")) is router.decide(REQUEST)
+
+
+def test_another_history_is_seen_through_the_cache(make: Callable[..., Model]) -> None:
+    router = Router(model=make("1"), cache_entries=10)
+    assert router.decide(REQUEST).history_snapshot is None
+    router.history = Timeline([])
+    assert router.decide(REQUEST).history_snapshot is not None
 
 
 def test_another_model_policy_or_known_heavy_list_is_seen_through_the_cache(make: Callable[..., Model]) -> None:

@@ -1,10 +1,13 @@
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from smart_routing.features.statement import StatementKind
+from smart_routing.history.keys import HistoryKeys
+from smart_routing.history.measures import NO_HISTORY
+from smart_routing.history.timeline import Run, Timeline
 from smart_routing.inference import Model
 from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy, SessionTemplate
 from smart_routing.labels import QueryWeight
@@ -202,6 +205,25 @@ def test_score_is_that_of_the_returned_weight(model: Model, sql: str, score: flo
     assert Router(model=model).decide(replace(REQUEST, sql=sql)).score == score
 
 
+def test_model_decides_at_another_threshold_where_no_history_is_known(tmp_path: Path) -> None:
+    model = JoinModel(per_join=0.3, threshold=0.5, without_history=0.2).load(tmp_path / "v1", version="1")
+    request = replace(REQUEST, sql="select * from a join b using (x)")
+    case = Case(request=request)
+    run = Run(
+        keys=HistoryKeys.of(request, case.statement, None),
+        ended_at=REQUEST.submitted_at - timedelta(days=1),
+        heavy=False,
+        cpu_seconds=0.1,
+        memory_bytes=1,
+    )
+    histories = (NO_HISTORY, Timeline([]), Timeline([run]))
+    blind, empty, seeing = (Router(model=model, history=found).decide(request) for found in histories)
+    assert (blind.weight, blind.threshold, blind.history_snapshot) == (HEAVY, 0.2, None)
+    assert (empty.weight, empty.threshold) == (HEAVY, 0.2)
+    assert (seeing.weight, seeing.threshold) == (LIGHT, 0.5)
+    assert seeing.history_snapshot is not None
+
+
 def test_decision_without_a_model_has_no_score() -> None:
     decision = Router().decide(REQUEST)
     assert (decision.weight, decision.reason, decision.score) == (HEAVY, Reason.NO_MODEL, None)
@@ -209,7 +231,8 @@ def test_decision_without_a_model_has_no_score() -> None:
 
 def test_probability_that_is_none_is_a_model_error(tmp_path: Path) -> None:
     model = JoinModel().load(tmp_path / "v1", version="1")
-    broken = replace(model, bundle=replace(model.bundle, threshold=replace(model.bundle.threshold, value=float("nan"))))
+    spoilt = replace(model.bundle.threshold, without_history=float("nan"))
+    broken = replace(model, bundle=replace(model.bundle, threshold=spoilt))
     decision = Router(model=broken).decide(REQUEST)
     assert (decision.weight, decision.reason) == (HEAVY, Reason.MODEL_ERROR)
 

@@ -1,0 +1,141 @@
+"""One file that many read and few replace, always whole: at a local path, or an object on S3."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
+
+from smart_routing.errors import StoredFileError
+from smart_routing.querylog.s3 import SCHEME
+from smart_routing.whole_file import replace_file
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_READS: Final = 16
+"""S3 servers other than Amazon's may mix the old and the new while an object is replaced; the checksum tells."""
+
+_ABSENT: Final = frozenset({"NoSuchKey", "404"})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """The bytes of a file, and a tag that changes when they do."""
+
+    content: bytes
+    tag: str
+
+
+class FileStore(Protocol):
+    """One file; `str()` is its address. Failures raise `StoredFileError`."""
+
+    def tag(self) -> str | None:
+        """The tag of what is there now; None where nothing is."""
+        ...
+
+    def read(self) -> StoredFile | None: ...
+
+    def write(self, content: bytes) -> None:
+        """Readers see the old content or the new, whole."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A file on disk."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def tag(self) -> str | None:
+        with _failures(self, "read"):
+            try:
+                found = self.path.stat()
+            except FileNotFoundError:
+                return None
+        return f"{found.st_ino}-{found.st_mtime_ns}-{found.st_size}"
+
+    def read(self) -> StoredFile | None:
+        tag = self.tag()
+        if tag is None:
+            return None
+        with _failures(self, "read"):
+            return StoredFile(self.path.read_bytes(), tag)
+
+    def write(self, content: bytes) -> None:
+        with _failures(self, "written"):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(self.path, content)
+
+
+@dataclass(frozen=True, slots=True)
+class S3Object:
+    """An object on S3, whose tag is its ETag."""
+
+    bucket: str
+    key: str
+    s3: "S3Client"
+
+    def __str__(self) -> str:
+        return f"{SCHEME}{self.bucket}/{self.key}"
+
+    def tag(self) -> str | None:
+        with _failures(self, "read"):
+            try:
+                return self.s3.head_object(Bucket=self.bucket, Key=self.key)["ETag"]
+            except ClientError as error:
+                if error_code(error) in _ABSENT:
+                    return None
+                raise
+
+    def read(self) -> StoredFile | None:
+        with _failures(self, "read"):
+            for _ in range(_READS - 1):
+                with suppress(FlexibleChecksumError):
+                    return self._get()
+            return self._get()
+
+    def write(self, content: bytes) -> None:
+        with _failures(self, "written"):
+            self.s3.put_object(Bucket=self.bucket, Key=self.key, Body=content)
+
+    def _get(self) -> StoredFile | None:
+        try:
+            found = self.s3.get_object(Bucket=self.bucket, Key=self.key)
+        except ClientError as error:
+            if error_code(error) in _ABSENT:
+                return None
+            raise
+        return StoredFile(found["Body"].read(), found["ETag"])
+
+
+def open_file(url: str, connect_s3: Callable[[], "S3Client"]) -> FileStore:
+    """The file at a path or at s3://bucket/key, for which a client is made; raises `StoredFileError`."""
+    if not url.startswith(SCHEME):
+        if "://" in url:
+            raise StoredFileError(f"{url}: expected a path or s3://bucket/key")
+        return LocalFile(Path(url))
+    bucket, _, key = url.removeprefix(SCHEME).partition("/")
+    if not bucket or not key or key.endswith("/"):
+        raise StoredFileError(f"{url} names no object: expected s3://bucket/key")
+    return S3Object(bucket, key, connect_s3())
+
+
+def error_code(error: ClientError) -> str | None:
+    """What S3 calls the failure."""
+    return error.response.get("Error", {}).get("Code")
+
+
+@contextmanager
+def _failures(file: FileStore, what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoredFileError(f"{file} cannot be {what}: {error.strerror}") from error
+    except (BotoCoreError, ClientError) as error:
+        raise StoredFileError(f"{file} cannot be {what}: {' '.join(str(error).split())}") from error
