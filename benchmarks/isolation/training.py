@@ -36,7 +36,6 @@ def train_router(log: str, bundle: Path, *, seed: int, unseen: frozenset[str]) -
     refuse_seen(records, unseen, log=log)
     labelled = label(records, SCALED_RULE, read_exclusions())
     candidate = make_candidate(labelled, SCALED_RULE, params=read_params(seed=seed), gate=read_gate())
-    bundle.mkdir(parents=True)
     write_candidate(candidate, bundle)
     return TrainedRouter(
         bundle=bundle,
