@@ -75,7 +75,7 @@ def publish(labelled: Labelled, moment: datetime, rule: LabelRule, settings: His
     ttl = timedelta(hours=settings.ttl_hours)
     content = Snapshot.of(labelled.history, moment, rule=rule, ttl=ttl, most_keys=settings.most_keys)
     snapshot = Snapshot.from_bytes(content)
-    file = open_file(settings.snapshot, lambda: connect(S3Settings.load().endpoint_url))
+    file = open_file(settings.snapshot, lambda: connect(S3Settings.load().endpoint_url), what="history snapshot")
     file.write(content)
     return HistorySummary(
         snapshot=snapshot.snapshot,

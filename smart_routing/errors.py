@@ -4,6 +4,7 @@ SmartRoutingError                    500, exit code 1
 ├── InputError                       400, exit code 2: the user gave something that cannot be used
 │   ├── QueryLogError                a query log is missing, empty, unreadable or mostly rejected
 │   ├── SettingsError                a setting is unknown, missing or out of range
+│   │   └── StoredFileError          a file or S3 object that a setting names cannot be read or replaced
 │   ├── RequestError                 a body on the data port is not the contract
 │   │   └── RequestTooLargeError     413
 │   ├── UnknownModelVersionError     404: a pinned or named version does not exist
@@ -14,7 +15,6 @@ SmartRoutingError                    500, exit code 1
 ├── KnownHeavyError                  503: the known-heavy list cannot be read or changed now
 ├── CoordinatorError                 a Trino coordinator cannot be asked for its running statements
 │   └── CoordinatorAnswerError       it answers with something else
-├── StoredFileError                  a file or an S3 object cannot be read or replaced now
 └── RegistryError                    the model registry is unreachable or refuses
 """
 
@@ -41,6 +41,10 @@ class QueryLogError(InputError):
 
 class SettingsError(InputError):
     """A setting is unknown, missing or out of range."""
+
+
+class StoredFileError(SettingsError):
+    """A file, or an object on S3, that a setting names cannot be read or replaced; or its address is none."""
 
 
 class RequestError(InputError):
@@ -79,10 +83,6 @@ class KnownHeavyError(SmartRoutingError):
     """The known-heavy list cannot be read or changed now: its file or its server fails."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
-
-
-class StoredFileError(SmartRoutingError):
-    """A file, or an object on S3, cannot be read or replaced now; or its address is none."""
 
 
 class CoordinatorError(SmartRoutingError):

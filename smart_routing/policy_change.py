@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from smart_routing.errors import SettingsError
 from smart_routing.policy import Match, Override, PolicyDocument, parse_policy
-from smart_routing.policy_store import PolicyOrder, PolicyStore, StoredPolicy
+from smart_routing.policy_store import PolicyOrder, PolicyStore
 from smart_routing.rollout import RouterMode
+from smart_routing.stored_file import StoredFile
 
 _ATTEMPTS: Final = 32
 _REVISION: Final = re.compile(rb'"revision"\s*:\s*(\d{1,15})\b')
@@ -84,7 +85,7 @@ def change_policy(
 
 
 def _document(
-    stored: StoredPolicy | None, store: PolicyStore, *, now: datetime, replaces_unusable: bool
+    stored: StoredFile | None, store: PolicyStore, *, now: datetime, replaces_unusable: bool
 ) -> PolicyDocument:
     if stored is None:
         return PolicyDocument(revision=0)

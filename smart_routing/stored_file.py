@@ -29,14 +29,21 @@ class StoredFile:
     tag: str
 
 
-class FileStore(Protocol):
-    """One file; `str()` is its address. Failures raise `StoredFileError`."""
+class WatchedFile(Protocol):
+    """One file that is looked at; `str()` is its address and `what` its kind. Failures raise `StoredFileError`."""
+
+    @property
+    def what(self) -> str: ...
 
     def tag(self) -> str | None:
         """The tag of what is there now; None where nothing is."""
         ...
 
     def read(self) -> StoredFile | None: ...
+
+
+class FileStore(WatchedFile, Protocol):
+    """One file that may also be replaced, whoever wrote what is there."""
 
     def write(self, content: bytes) -> None:
         """Readers see the old content or the new, whole."""
@@ -45,15 +52,16 @@ class FileStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file on disk."""
+    """A file on disk; `what` it is, for messages."""
 
     path: Path
+    what: str = "file"
 
     def __str__(self) -> str:
         return str(self.path)
 
     def tag(self) -> str | None:
-        with _failures(self, "read"):
+        with failures(self, "read"):
             try:
                 found = self.path.stat()
             except FileNotFoundError:
@@ -64,28 +72,29 @@ class LocalFile:
         tag = self.tag()
         if tag is None:
             return None
-        with _failures(self, "read"):
+        with failures(self, "read"):
             return StoredFile(self.path.read_bytes(), tag)
 
     def write(self, content: bytes) -> None:
-        with _failures(self, "written"):
+        with failures(self, "written"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             replace_file(self.path, content)
 
 
 @dataclass(frozen=True, slots=True)
 class S3Object:
-    """An object on S3, whose tag is its ETag."""
+    """An object on S3, whose tag is its ETag; `what` it is, for messages."""
 
     bucket: str
     key: str
     s3: "S3Client"
+    what: str = "file"
 
     def __str__(self) -> str:
         return f"{SCHEME}{self.bucket}/{self.key}"
 
     def tag(self) -> str | None:
-        with _failures(self, "read"):
+        with failures(self, "read"):
             try:
                 return self.s3.head_object(Bucket=self.bucket, Key=self.key)["ETag"]
             except ClientError as error:
@@ -94,14 +103,14 @@ class S3Object:
                 raise
 
     def read(self) -> StoredFile | None:
-        with _failures(self, "read"):
+        with failures(self, "read"):
             for _ in range(_READS - 1):
                 with suppress(FlexibleChecksumError):
                     return self._get()
             return self._get()
 
     def write(self, content: bytes) -> None:
-        with _failures(self, "written"):
+        with failures(self, "written"):
             self.s3.put_object(Bucket=self.bucket, Key=self.key, Body=content)
 
     def _get(self) -> StoredFile | None:
@@ -114,16 +123,30 @@ class S3Object:
         return StoredFile(found["Body"].read(), found["ETag"])
 
 
-def open_file(url: str, connect_s3: Callable[[], "S3Client"]) -> FileStore:
-    """The file at a path or at s3://bucket/key, for which a client is made; raises `StoredFileError`."""
+@dataclass(frozen=True, slots=True)
+class S3Address:
+    """A bucket and a key in it."""
+
+    bucket: str
+    key: str
+
+
+def parse_address(url: str, what: str) -> Path | S3Address:
+    """A path, or what s3://bucket/key names; raises `StoredFileError` that names `what` it is the address of."""
     if not url.startswith(SCHEME):
         if "://" in url:
-            raise StoredFileError(f"{url}: expected a path or s3://bucket/key")
-        return LocalFile(Path(url))
+            raise StoredFileError(f"{what} {url}: expected a path or s3://bucket/key")
+        return Path(url)
     bucket, _, key = url.removeprefix(SCHEME).partition("/")
     if not bucket or not key or key.endswith("/"):
-        raise StoredFileError(f"{url} names no object: expected s3://bucket/key")
-    return S3Object(bucket, key, connect_s3())
+        raise StoredFileError(f"{what} {url} names no object: expected s3://bucket/key")
+    return S3Address(bucket, key)
+
+
+def open_file(url: str, connect_s3: Callable[[], "S3Client"], *, what: str) -> FileStore:
+    """The file at a path or at s3://bucket/key, for which a client is made; raises `StoredFileError`."""
+    found = parse_address(url, what)
+    return LocalFile(found, what) if isinstance(found, Path) else S3Object(found.bucket, found.key, connect_s3(), what)
 
 
 def error_code(error: ClientError) -> str | None:
@@ -132,10 +155,11 @@ def error_code(error: ClientError) -> str | None:
 
 
 @contextmanager
-def _failures(file: FileStore, what: str) -> Iterator[None]:
+def failures(file: WatchedFile, done: str) -> Iterator[None]:
+    """What a disk or S3 raises, as one line that says which file cannot be `done`: read, written, ..."""
     try:
         yield
     except OSError as error:
-        raise StoredFileError(f"{file} cannot be {what}: {error.strerror}") from error
+        raise StoredFileError(f"{file.what} {file} cannot be {done}: {error.strerror}") from error
     except (BotoCoreError, ClientError) as error:
-        raise StoredFileError(f"{file} cannot be {what}: {' '.join(str(error).split())}") from error
+        raise StoredFileError(f"{file.what} {file} cannot be {done}: {' '.join(str(error).split())}") from error

@@ -15,9 +15,10 @@ from smart_routing.errors import SettingsError
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import NO_POLICY, Match, Override, PolicyDocument, PolicyFile, parse_policy
 from smart_routing.policy_change import PolicyChange, change_policy
-from smart_routing.policy_store import LocalPolicy, PolicyOrder, PolicyStore, S3Policy, StoredPolicy, open_policy
+from smart_routing.policy_store import LocalPolicy, PolicyOrder, PolicyStore, S3Policy, open_policy
 from smart_routing.querylog.s3 import connect
 from smart_routing.rollout import RouterMode
+from smart_routing.stored_file import StoredFile
 from tests.unit.routing.policies import NOW, SOON, document
 
 ETL = Match(user="etl")
@@ -239,18 +240,19 @@ class Distant:
     near: PolicyStore
     up: bool = True
     is_outdated: bool = False
+    what: str = "policy file"
 
     def tag(self) -> str | None:
         return self._reached().tag()
 
-    def read(self) -> StoredPolicy | None:
+    def read(self) -> StoredFile | None:
         found = self._reached().read()
-        return StoredPolicy(b'{"revision": 1}', "old") if self.is_outdated else found
+        return StoredFile(b'{"revision": 1}', "old") if self.is_outdated else found
 
-    def replace(self, content: bytes, *, was: StoredPolicy | None, order: PolicyOrder) -> bool:
+    def replace(self, content: bytes, *, was: StoredFile | None, order: PolicyOrder) -> bool:
         return self._reached().replace(content, was=was, order=order)
 
-    def set_aside(self, stored: StoredPolicy, *, now: datetime) -> None:
+    def set_aside(self, stored: StoredFile, *, now: datetime) -> None:
         self._reached().set_aside(stored, now=now)
 
     def _reached(self) -> PolicyStore:
