@@ -100,8 +100,11 @@ class Components:
             yield {"collector": Collector(sink, settings.token_file, settings.max_body_bytes)}
 
 
-def create_app(settings: CollectorSettings) -> FastAPI:
-    """The collector; its lifespan runs everything else. Raises `SettingsError`."""
+def create_app(settings: CollectorSettings | None = None) -> FastAPI:
+    """The collector; its lifespan runs everything else. For `uvicorn --factory` too; raises `SettingsError`."""
+    if settings is None:
+        configure_logging(sys.stderr)
+        settings = CollectorSettings.load()
     if settings.token_file is not None:
         read_token(settings.token_file)
     known_heavy = KnownHeavySettings.load()
