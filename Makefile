@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-.PHONY: help setup demo stack stack-down querylog bench-isolation test check format format-check lint types imports docs lock services bench clean
+.PHONY: help setup demo stack stack-down querylog bench-isolation test check format format-check lint types imports docs lock services bench proof clean
 
 # uv does not read pip's configuration: an index, a certificate or a time limit set for pip is handed on.
 define as_pip
@@ -99,6 +99,9 @@ services: ## the servers that tests and the stack use: databases, Redis, S3, Tri
 
 bench: setup ## times to acknowledge an event, the collector beside an empty sink
 	@$(BIN)/python -m benchmarks.event_sink
+
+proof: setup ## the long proofs: does the certificate keep its word in 200 drawn deployments?
+	@$(BIN)/python -m benchmarks.certificate
 
 clean: ## removes the environment, caches and what the demo and the stack wrote
 	@if [ -e var/stack/stack.json ]; then echo "clean: a stack runs: make stack-down first" >&2; exit 1; fi

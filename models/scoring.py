@@ -32,14 +32,14 @@ class Scored:
     def __len__(self) -> int:
         return len(self.score)
 
-    def where(self, mask: NDArray[np.bool_]) -> Self:
-        """The rows of a mask."""
+    def where(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> Self:
+        """The rows of a mask, or at these places."""
         return type(self)(
-            score=self.score[mask],
-            heavy=self.heavy[mask],
-            cpu_seconds=self.cpu_seconds[mask],
-            unit=self.unit[mask],
-            template=self.template[mask],
+            score=self.score[rows],
+            heavy=self.heavy[rows],
+            cpu_seconds=self.cpu_seconds[rows],
+            unit=self.unit[rows],
+            template=self.template[rows],
         )
 
     def by_model(self) -> Self:
