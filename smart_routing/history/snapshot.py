@@ -77,12 +77,12 @@ class Snapshot:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 head = json.loads(str(file["head"]))
                 keys, rows = file["keys"], file["rows"]
-            as_of = datetime.fromisoformat(head["as_of"])
+            as_of, measures = datetime.fromisoformat(head["as_of"]).astimezone(UTC), tuple(head["measures"])
             rule, ttl = LabelRule.from_json(head["rule"]), timedelta(seconds=head["ttl"])
         except Exception as error:  # of zip, numpy or json: whatever it is, it is no snapshot
             raise BundleError(f"history snapshot cannot be read: {error!r}") from error
-        if tuple(head["measures"]) != MEASURES or rows.shape != (len(keys), len(MEASURES)):
-            raise BundleError(f"history snapshot measures {head['measures']}: this code has {list(MEASURES)}")
+        if measures != MEASURES or rows.shape != (keys.size, len(MEASURES)):
+            raise BundleError(f"history snapshot measures {measures} in {rows.shape}: this code has {MEASURES}")
         name = f"{as_of:%Y%m%dT%H%M}-{sha256(content).hexdigest()[:6]}"
         return cls(name, as_of, rule, ttl, keys, rows)
 

@@ -98,3 +98,21 @@ def with_rows_missing(found: bytes) -> bytes:
 def test_what_is_no_snapshot_is_refused(spoil: Callable[[bytes], bytes]) -> None:
     with pytest.raises(BundleError, match="history snapshot"):
         Snapshot.from_bytes(spoil(content()))
+
+
+@pytest.mark.parametrize("part", ["as_of", "rule", "ttl", "measures"])
+def test_head_that_lacks_a_part_is_refused(part: str) -> None:
+    arrays, file = np.load(io.BytesIO(content())), io.BytesIO()
+    head = json.loads(str(arrays["head"]))
+    del head[part]
+    np.savez(file, head=np.array(json.dumps(head)), keys=arrays["keys"], rows=arrays["rows"])
+    with pytest.raises(BundleError, match=f"cannot be read.*{part}"):
+        Snapshot.from_bytes(file.getvalue())
+
+
+def test_moment_without_a_zone_can_be_compared_with_that_of_a_request() -> None:
+    arrays, file = np.load(io.BytesIO(content())), io.BytesIO()
+    head = json.loads(str(arrays["head"])) | {"as_of": "2026-10-14T12:00:00"}
+    np.savez(file, head=np.array(json.dumps(head)), keys=arrays["keys"], rows=arrays["rows"])
+    snapshot = Snapshot.from_bytes(file.getvalue())
+    assert snapshot.at(NOW) is snapshot
