@@ -5,11 +5,11 @@ import sys
 
 import uvicorn
 
-from serving.app import open_source, prepare
+from serving.app import open_history, open_source, prepare
 from serving.known_heavy.opening import open_known_heavy
 from smart_routing.errors import SmartRoutingError
 from smart_routing.logs import configure_logging
-from smart_routing.settings import KnownHeavySettings, ServingSettings
+from smart_routing.settings import HistorySettings, KnownHeavySettings, ServingSettings
 
 
 def main() -> int:
@@ -23,6 +23,7 @@ def main() -> int:
         prepare(settings)
         open_source(settings.source)
         open_known_heavy(KnownHeavySettings.load())
+        open_history(HistorySettings.load())
     except SmartRoutingError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from serving.bearer import check_token
 from serving.errors import on_domain_error
+from serving.history_watch import HistoryWatch
 from serving.known_heavy.api import KnownHeavyDesk, known_heavy_routes
 from serving.metrics import Metrics
 from serving.reloader import Refusal, Reloader, ReloadOutcome
@@ -55,6 +56,8 @@ class ModelReply(Wire):
     feature_schema: str
     policy_revision: str
     known_heavy_generation: str
+    history_snapshot: str | None
+    history_as_of: datetime | None
     source: str | None
     loaded_at: datetime | None
     last_refusal: RefusalReply | None
@@ -68,7 +71,7 @@ class RefreshReply(Wire):
     model: ModelReply
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdminPort:
     """What the admin port tells of."""
 
@@ -76,10 +79,11 @@ class AdminPort:
     reloader: Reloader
     metrics: Metrics
     known_heavy: KnownHeavyDesk
+    history: HistoryWatch
 
     def model(self) -> ModelReply:
         models, status = self.router.models, self.reloader.status
-        model = models.current
+        model, history = models.current, self.history.in_force
         certificate = model.bundle.threshold.certificate if model else None
         return ModelReply(
             version=model.version if model else None,
@@ -90,6 +94,8 @@ class AdminPort:
             feature_schema=SCHEMA_HASH,
             policy_revision=self.router.policy.revision,
             known_heavy_generation=self.router.known_heavy.generation,
+            history_snapshot=history.snapshot if history else None,
+            history_as_of=history.as_of if history else None,
             source=status.source,
             loaded_at=status.loaded_at,
             last_refusal=_refusal(status.last_refusal),

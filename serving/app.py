@@ -26,6 +26,7 @@ from serving.bearer import read_token
 from serving.bundle_store import BundleStore
 from serving.gateway_groups import check_gateway_groups
 from serving.gateway_route import GatewayRoute
+from serving.history_watch import HistoryWatch
 from serving.known_heavy.api import KnownHeavyDesk
 from serving.known_heavy.opening import open_known_heavy
 from serving.known_heavy.watch import KnownHeavyWatch
@@ -41,13 +42,14 @@ from serving.service import Clocks, Recording, RoutingService
 from serving.sources import FolderSource, ModelSource
 from serving.wire import RoutingGroups
 from smart_routing.decision_log import DecisionLog, DecisionRecorder, VectorLogging, read_or_make_key
-from smart_routing.errors import SettingsError
+from smart_routing.errors import SettingsError, StoredFileError
 from smart_routing.logs import configure_logging, log_event, redact
 from smart_routing.policy import PolicyFile
 from smart_routing.policy_store import open_policy
 from smart_routing.querylog.s3 import connect
 from smart_routing.router import Router
-from smart_routing.settings import KnownHeavySettings, RegistrySettings, S3Settings, ServingSettings
+from smart_routing.settings import HistorySettings, KnownHeavySettings, RegistrySettings, S3Settings, ServingSettings
+from smart_routing.stored_file import FileStore, open_file
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -56,8 +58,8 @@ _log = logging.getLogger(__name__)
 
 LOG_FLUSH_SECONDS: Final = 0.2
 GATEWAY_TIMEOUT_SECONDS: Final = 2.0
-POLICY_PATIENCE_SECONDS: Final = 1.5
-"""For S3: a look that takes longer would hold up the expiry of overrides, and the next look."""
+WATCH_PATIENCE_SECONDS: Final = 1.5
+"""For S3: a look that takes longer would hold up the start, the expiry of overrides, and the next look."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,7 @@ class Components:
         if self.policy_watch is not None:
             self.policy_watch.start()
         self.known_heavy_watch.step()
+        self.admin_port.history.step()
         self.admin_port.reloader.start()
 
     def _backgrounds(self) -> list[Background]:
@@ -101,6 +104,7 @@ class Components:
         backgrounds = [
             Background("model-reloader", self.admin_port.reloader.step, first_delay=poll),
             Background("known-heavy-watch", self.known_heavy_watch.step),
+            Background("history-watch", self.admin_port.history.step),
         ]
         if self.policy_watch is not None:
             backgrounds.append(Background("policy-watch", self.policy_watch.step))
@@ -125,9 +129,11 @@ def create_app(settings: ServingSettings | None = None) -> FastAPI:
     return create_data_app(assemble(settings).lifespan)
 
 
-def assemble(settings: ServingSettings, known_heavy: KnownHeavySettings | None = None) -> Components:
+def assemble(
+    settings: ServingSettings, known_heavy: KnownHeavySettings | None = None, *, history: HistorySettings | None = None
+) -> Components:
     """One worker's parts; raises `SettingsError` for settings that contradict each other."""
-    known_heavy = known_heavy or KnownHeavySettings.load()
+    known_heavy, history = known_heavy or KnownHeavySettings.load(), history or HistorySettings.load()
     prepare(settings)
     clocks, metrics = Clocks(now=lambda: datetime.now(UTC), monotonic=time.monotonic), Metrics.create()
     router = Router(
@@ -158,7 +164,11 @@ def assemble(settings: ServingSettings, known_heavy: KnownHeavySettings | None =
             gateway_route=_gateway_route(settings, service, groups),
         ),
         admin_port=AdminPort(
-            router, reloader, metrics, KnownHeavyDesk(store=store, ttl=known_heavy.ttl, clock=clocks.now)
+            router=router,
+            reloader=reloader,
+            metrics=metrics,
+            known_heavy=KnownHeavyDesk(store=store, ttl=known_heavy.ttl, clock=clocks.now),
+            history=HistoryWatch(open_history(history), router, metrics=metrics, poll_seconds=history.poll_seconds),
         ),
         policy_watch=_policy_watch(settings, router, metrics=metrics, clock=clocks.now),
         known_heavy_watch=KnownHeavyWatch(
@@ -226,8 +236,20 @@ def open_source(url: str) -> ModelSource:
     return RegistrySource(url, httpx.Client(base_url=uri, timeout=TIMEOUT), s3=s3_client)
 
 
+def open_history(settings: HistorySettings) -> FileStore:
+    """Where the history snapshot is published; raises `SettingsError` for an address that is none."""
+    try:
+        return open_file(settings.snapshot, _watching_s3)
+    except StoredFileError as error:
+        raise SettingsError(f"{settings.variable('snapshot')} cannot be used: {error}") from error
+
+
 def s3_client(*, patience_seconds: float | None = None) -> "S3Client":
     return connect(S3Settings.load().endpoint_url, patience_seconds=patience_seconds)
+
+
+def _watching_s3() -> "S3Client":
+    return s3_client(patience_seconds=WATCH_PATIENCE_SECONDS)
 
 
 def _recording(settings: ServingSettings) -> Recording | None:
@@ -247,7 +269,7 @@ def _recording(settings: ServingSettings) -> Recording | None:
 def _policy_file(settings: ServingSettings) -> PolicyFile | None:
     if settings.policy_file is None:
         return None
-    return PolicyFile(open_policy(settings.policy_file, partial(s3_client, patience_seconds=POLICY_PATIENCE_SECONDS)))
+    return PolicyFile(open_policy(settings.policy_file, _watching_s3))
 
 
 def _policy_watch(

@@ -30,6 +30,10 @@ class Metrics:
     model_info: Gauge
     model_reloads: Counter
     policy_reloads: Counter
+    history_reloads: Counter
+    history_info: Gauge
+    history_keys: Gauge
+    history_as_of: Gauge
     log_rows: Counter
     known_heavy_entries: Gauge
     known_heavy_age: Gauge
@@ -75,5 +79,16 @@ class Metrics:
             ),
             known_heavy_failures=counter(
                 "smart_routing_known_heavy_failures_total", "Looks at the known-heavy list that failed."
+            ),
+            history_reloads=counter(
+                "smart_routing_history_reloads_total", "Attempts to take another history snapshot.", ["outcome"]
+            ),
+            history_info=gauge("smart_routing_history_info", "1 for the history snapshot in force.", ["snapshot"]),
+            history_keys=gauge(
+                "smart_routing_history_keys", "Templates, users, sources and tables in the history snapshot."
+            ),
+            history_as_of=gauge(
+                "smart_routing_history_as_of_seconds",
+                "Unix time at which what the history snapshot knows ends; 0 without one.",
             ),
         )

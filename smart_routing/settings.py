@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from smart_routing.errors import SettingsError
 from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits
+from smart_routing.history.snapshot import MOST_KEYS
 
 PREFIX: Final = "SMART_ROUTING_"
 OUTSIDE: Final = frozenset({"SMART_ROUTING_TEST_DATA", "SMART_ROUTING_CACHE"})
@@ -202,6 +203,27 @@ class KnownHeavySettings(Settings):
         return environment in {name.strip() for name in self.small_environments.split(",")} - {""}
 
 
+class HistorySettings(Settings):
+    """The snapshot of the fleet's past, which a flow publishes and routers follow."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}HISTORY_")
+
+    snapshot: str = Field("var/history.npz", description="File of the history snapshot: a path or s3://bucket/key.")
+    ttl_hours: float = Field(
+        48.0, gt=0, le=8760, description="Hours that a snapshot counts after what it knows ends; written into it."
+    )
+    most_keys: int = Field(
+        MOST_KEYS,
+        ge=1,
+        description="Templates, users, sources and tables in a snapshot; the longest idle go.",
+    )
+    poll_seconds: float = Field(5.0, gt=0, le=3600, description="Seconds between a router's two looks at the snapshot.")
+
+    @property
+    def ttl(self) -> timedelta:
+        return timedelta(hours=self.ttl_hours)
+
+
 class CollectorSettings(Settings):
     """The sink of query events: who may send, and what it keeps on its own disk until the store has it."""
 
@@ -262,6 +284,7 @@ ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
     ServingSettings,
     MonitoringSettings,
     KnownHeavySettings,
+    HistorySettings,
     CollectorSettings,
 )
 

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from serving.api import create_data_app
 from serving.app import assemble
 from smart_routing.decision_log import LoggedDecision, read_decisions
-from smart_routing.settings import KnownHeavySettings, ServingSettings
+from smart_routing.settings import HistorySettings, KnownHeavySettings, ServingSettings
 
 
 class Served:
@@ -21,7 +21,8 @@ class Served:
 
     def __init__(self, settings: ServingSettings, known_heavy: KnownHeavySettings | None = None) -> None:
         beside = KnownHeavySettings(store=str(settings.state_dir / "known-heavy.jsonl"), poll_seconds=3600)
-        self.components = assemble(settings, known_heavy or beside)
+        history = HistorySettings(snapshot=str(settings.state_dir / "history.npz"), poll_seconds=3600)
+        self.components = assemble(settings, known_heavy or beside, history=history)
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
 

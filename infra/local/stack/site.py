@@ -103,6 +103,7 @@ class Site:
             "SMART_ROUTING_QUERY_LOG_REJECTS": str(self.folder / "rejects.jsonl"),
             "SMART_ROUTING_MONITORING_REPORTS": str(self.folder / "reports"),
             "SMART_ROUTING_KNOWN_HEAVY_STORE": f"redis://{LOOPBACK}:{self.ports.redis}/0",
+            "SMART_ROUTING_HISTORY_SNAPSHOT": str(self.folder / "history.npz"),
             "SMART_ROUTING_SERVING_POLICY_FILE": str(self.policy_file),
             "SMART_ROUTING_SERVING_STATE_DIR": str(own / "state"),
             "SMART_ROUTING_SERVING_DECISION_LOG": str(own / "decision-log"),

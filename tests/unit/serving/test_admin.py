@@ -19,6 +19,7 @@ def test_model_tells_what_is_served(serve: Serve, source: Path) -> None:
     assert (model["threshold"], model["featureSchema"], model["source"]) == (0.5, SCHEMA_HASH, str(source))
     assert model["certificate"] == {"bound": 0.05, "confidence": 0.95, "heavies": 60, "missesAllowed": 0}
     assert model["loadedAt"] is not None
+    assert (model["historySnapshot"], model["historyAsOf"]) == (None, None)
     assert (model["previousVersion"], model["lastRefusal"], model["lastError"]) == (None, None, None)
 
 

@@ -5,18 +5,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from serving.app import assemble, open_source
+from serving.app import assemble, open_history, open_source
 from serving.listener import bind, is_loopback
 from serving.reloader import LAST_KNOWN_GOOD
 from smart_routing.errors import SettingsError
-from smart_routing.settings import ServingSettings
+from smart_routing.history.snapshot import Snapshot
+from smart_routing.history.timeline import Timeline
+from smart_routing.labels import LabelRule
+from smart_routing.settings import HistorySettings, ServingSettings
 from tests.bundles import JoinModel
 from tests.served import Served
+from tests.unit.history.runs import NOW, ran
 
 Serve = Callable[..., Served]
 MakeSettings = Callable[..., ServingSettings]
@@ -146,3 +151,26 @@ def test_worker_imports_nothing_of_the_loop() -> None:
     )
     found = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     assert set(ast.literal_eval(found.stdout)).isdisjoint(NEVER_IN_A_WORKER)
+
+
+def test_snapshot_counts_from_the_first_decision_and_is_named_everywhere(serve: Serve, settings: MakeSettings) -> None:
+    folder = settings().state_dir
+    folder.mkdir()
+    content = Snapshot.of(Timeline([ran()]), NOW, rule=LabelRule(), ttl=timedelta(hours=48))
+    (folder / "history.npz").write_bytes(content)
+    name, served = Snapshot.from_bytes(content).snapshot, serve()
+    replies = [
+        served.route("select 1", submittedAt=moment.isoformat()).json()["historySnapshot"]
+        for moment in (NOW, NOW + timedelta(hours=48), NOW + timedelta(hours=49))
+    ]
+    assert replies == [name, name, None]
+    assert [row.history_snapshot for row in served.decisions()] == replies
+    model = served.admin("GET", "/v1/model").json()
+    assert (model["historySnapshot"], datetime.fromisoformat(model["historyAsOf"])) == (name, NOW)
+    assert served.metric("smart_routing_history_info", snapshot=name) == 1
+
+
+@pytest.mark.parametrize("address", ["s3://bucket-alone", "gs://bucket/key"])
+def test_address_of_no_snapshot_is_refused_by_the_name_of_its_setting(address: str) -> None:
+    with pytest.raises(SettingsError, match=r"^SMART_ROUTING_HISTORY_SNAPSHOT cannot be used: .*expected"):
+        open_history(HistorySettings(snapshot=address))
