@@ -239,7 +239,7 @@ def open_source(url: str) -> ModelSource:
 def open_history(settings: HistorySettings) -> FileStore:
     """Where the history snapshot is published; raises `SettingsError` for an address that is none."""
     try:
-        return open_file(settings.snapshot, _watching_s3)
+        return open_file(settings.snapshot, _watching_s3, what="history snapshot")
     except StoredFileError as error:
         raise SettingsError(f"{settings.variable('snapshot')} cannot be used: {error}") from error
 

@@ -9,7 +9,7 @@ from smart_routing.history.snapshot import Snapshot
 from smart_routing.labels import LabelRule
 from smart_routing.logs import log_event
 from smart_routing.router import Router
-from smart_routing.stored_file import FileStore
+from smart_routing.stored_file import WatchedFile
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class HistoryWatch:
     A file that is gone, or cannot be used, changes nothing.
     """
 
-    def __init__(self, file: FileStore, router: Router, *, metrics: Metrics, poll_seconds: float) -> None:
+    def __init__(self, file: WatchedFile, router: Router, *, metrics: Metrics, poll_seconds: float) -> None:
         self._file = file
         self._router = router
         self._metrics = metrics

@@ -21,6 +21,7 @@ from benchmarks.workload.querylog import PER_SECOND, make_log, plain_errors, run
 from benchmarks.workload.schedule import Schedule, make_schedule
 from benchmarks.workload.tenants import TENANTS
 from flows.command import CommandParser, positive, positive_number, run
+from infra.local.environment import kept_below
 from infra.local.processes import server_environment
 from infra.local.scale import SCALED_RULE
 from infra.local.servers import router_server
@@ -112,13 +113,8 @@ def train(plan: Plan, folder: Path) -> TrainedRouter:
 def router_of(trained: TrainedRouter, folder: Path) -> Iterator[str]:
     """The real router with the bundle; yields the URL of its data port."""
     folder.mkdir()
-    environment = server_environment(
-        folder,
-        SMART_ROUTING_SERVING_SOURCE=str(trained.bundle),
-        SMART_ROUTING_SERVING_STATE_DIR=str(folder / "state"),
-        SMART_ROUTING_SERVING_USER_KEY_FILE=str(folder / "user.key"),
-        SMART_ROUTING_SERVING_DECISION_LOG="",
-    )
+    own = {"SMART_ROUTING_SERVING_SOURCE": str(trained.bundle), "SMART_ROUTING_SERVING_DECISION_LOG": ""}
+    environment = server_environment(folder, **kept_below(folder) | own)
     with router_server(folder, environment) as url:
         yield url
 

@@ -39,6 +39,7 @@ The same statements at the same times on two equal Trinos in turn (round-robin),
 - **Latency** is from a statement's planned arrival to the end of its last run. What small killed for its size was sent
   again to large at once, as its user would; the time of both runs counts.
 - **Router**: trained on {log}, {reads} reads, {heavy_reads} of them heavy. {calibration}
+  It has no history snapshot: its log is of minutes, and a request knows what ended before the last full hour.
   It sent {light_on_large:.0%} of the light statements to large and {heavy_on_small:.0%} of the heavy ones to small.
 """
 

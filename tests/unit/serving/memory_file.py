@@ -7,6 +7,8 @@ from smart_routing.stored_file import StoredFile
 class MemoryFile:
     """A `FileStore`; `is_down` makes every call fail, `reads` counts how often the content was asked for."""
 
+    what = "history snapshot"
+
     def __init__(self) -> None:
         self.is_down = False
         self.reads = 0
