@@ -51,13 +51,14 @@ def write_page(content: PageContent, path: Path, thresholds: DriftThresholds) ->
     Evidently is given our PSI and our limits, so its table and the verdict agree; both sides are sampled to
     `thresholds.page.rows`.
     """
-    columns = page_columns(content.summary, most=thresholds.page.columns)
     window = content.summary.window
-    reference = content.reference.outside(window.start, window.end)
+    reference = _sample(_fair(content.reference.outside(window.start, window.end)), thresholds.page.rows)
+    current = _sample(content.current, thresholds.page.rows)
+    columns = drawable(page_columns(content.summary, most=thresholds.page.columns), reference, current)
     with _evidently():
         _draw(
-            _sample(_drawn(_fair(reference), columns), thresholds.page.rows),
-            _sample(_drawn(content.current, columns), thresholds.page.rows),
+            _drawn(reference, columns),
+            _drawn(current, columns),
             columns=columns,
             drift_share=thresholds.drift_share,
         ).save_html(str(path))
@@ -70,6 +71,11 @@ def page_columns(summary: DriftSummary, *, most: int) -> tuple[ColumnDrift, ...]
     features = [of[name] for name in FEATURE_COLUMNS if name in of]
     ranked = sorted(features, key=lambda column: (not column.drifted, -column.gain_share, -column.psi))
     return tuple(of[name] for name in ALWAYS if name in of) + tuple(ranked[:most])
+
+
+def drawable(columns: tuple[ColumnDrift, ...], *samples: pd.DataFrame) -> tuple[ColumnDrift, ...]:
+    """The columns with a value in every sample: Evidently draws no other, a history that just began for instance."""
+    return tuple(column for column in columns if all(sample[column.column].notna().any() for sample in samples))
 
 
 def _fair(reference: Reference) -> pd.DataFrame:

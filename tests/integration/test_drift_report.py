@@ -49,9 +49,11 @@ def serve(uri: str, folder: Path, *, with_reference: bool = True) -> ModelVersio
 def make_and_write_reference(folder: Path) -> None:
     model = Model.load(read_bundle(folder / "bundle"), version="1")
     records = [record for record in read_query_log(EVENTS, rejects=None) if record.create_time < REFERENCE_ENDS]
-    split = split_by_time(label(records, SCALED_RULE).reads)
+    labelled = label(records, SCALED_RULE)
+    split = split_by_time(labelled.reads)
     learnt, held_out = ([example.request for example in block] for block in (split.train, split.calibration))
-    write_reference(make_reference(learnt, held_out, model=model, gain=GAIN), folder / REFERENCE_ARTIFACT)
+    reference = make_reference(learnt, held_out, model=model, gain=GAIN, history=labelled.history)
+    write_reference(reference, folder / REFERENCE_ARTIFACT)
 
 
 @pytest.fixture

@@ -1,15 +1,17 @@
 """The page and the files of a report."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from monitoring.drift import summarise
 from monitoring.files import write_report
 from monitoring.frame import monitoring_frame
-from monitoring.page import PageContent, page_columns
+from monitoring.page import PageContent, drawable, page_columns, write_page
 from monitoring.policy import Verdict, judge
 from monitoring.reference import Reference
 from monitoring.thresholds import read_thresholds
@@ -51,6 +53,15 @@ def test_page_shows_our_distances_by_our_limits(page: str, reference: Reference,
     joins = next(found for found in content(reference, model).summary.columns if found.column == "join_count")
     assert "PSI over the reference" in page
     assert f"{joins.psi:.6f}" in page
+
+
+def test_columns_without_a_value_on_one_side_are_not_drawn(reference: Reference, model: Model, tmp_path: Path) -> None:
+    whole = content(reference, model)
+    columns = page_columns(whole.summary, most=3)
+    current = whole.current.assign(**{columns[-1].column: np.nan})
+    assert drawable(columns, reference.rows, whole.current) == columns
+    assert drawable(columns, reference.rows, current) == columns[:-1]
+    write_page(replace(whole, current=current), tmp_path / "drift.html", THRESHOLDS)
 
 
 def test_page_columns_are_prediction_context_and_what_moved_or_matters(reference: Reference, model: Model) -> None:
