@@ -16,6 +16,11 @@ def misrouting_cost(rows: Scored, *, threshold: float, rule: LabelRule) -> NDArr
     decided_heavy = rows.score >= threshold
     missed = rows.heavy & ~decided_heavy
     alarmed = ~rows.heavy & decided_heavy
-    wasted = np.minimum(rows.cpu_seconds, rule.cpu_seconds)
+    wasted = cpu_until_killed(rows.cpu_seconds, rule)
     cost: NDArray[np.float64] = np.where(missed, wasted, 0.0) + np.where(alarmed, rows.cpu_seconds, 0.0)
     return cost
+
+
+def cpu_until_killed(cpu_seconds: NDArray[np.float64], rule: LabelRule) -> NDArray[np.float64]:
+    """CPU seconds that heavy statements burn on small before its limit ends them, shape (n,)."""
+    return np.minimum(cpu_seconds, rule.cpu_seconds)

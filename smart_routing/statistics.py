@@ -1,10 +1,13 @@
 """Exact binomial limits, the Neyman-Pearson order statistic, and the bootstrap over templates."""
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, binom
+
+Drawn = TypeVar("Drawn")
 
 
 def misses_allowed(positives: int, bound: float, confidence: float) -> int | None:
@@ -43,21 +46,31 @@ def bootstrap_interval(
     seed: int = 0,
     confidence: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile interval of a statistic of row numbers, whole groups drawn with replacement.
+    """Percentile interval of a statistic of row numbers over whole groups drawn with replacement."""
+    return percentile_interval(bootstrap(groups, statistic, draws=draws, seed=seed), confidence)
 
-    Rows of one template are not independent; templates are the unit that repeats. Draws where the statistic is
-    undefined (NaN) are left out; NaN limits where all are.
+
+def bootstrap(
+    groups: Sequence[str], statistic: Callable[[NDArray[np.intp]], Drawn], *, draws: int = 1000, seed: int = 0
+) -> list[Drawn]:
+    """A statistic of row numbers, as often as asked, whole groups drawn with replacement.
+
+    Rows of one template are not independent; templates are the unit that repeats.
     """
     _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
     order = np.argsort(group_of_row, kind="stable")
     rows_of_group = np.split(order, np.cumsum(np.bincount(group_of_row))[:-1])
     random = np.random.default_rng(seed)
-    values = [
+    return [
         statistic(
             np.concatenate([rows_of_group[g] for g in random.integers(len(rows_of_group), size=len(rows_of_group))])
         )
         for _ in range(draws)
     ]
+
+
+def percentile_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:
+    """The middle of drawn values; undefined ones (NaN) are left out, NaN limits where all are."""
     if np.isnan(values).all():
         return float("nan"), float("nan")
     tail = (1 - confidence) / 2

@@ -3,7 +3,15 @@ import math
 import numpy as np
 import pytest
 
-from smart_routing.statistics import bootstrap_interval, interval, lower_limit, misses_allowed, upper_limit
+from smart_routing.statistics import (
+    bootstrap,
+    bootstrap_interval,
+    interval,
+    lower_limit,
+    misses_allowed,
+    percentile_interval,
+    upper_limit,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +55,17 @@ def test_bootstrap_repeats_with_its_seed() -> None:
     groups, values = [str(row) for row in range(50)], np.arange(50.0)
     first, second = (bootstrap_interval(groups, lambda drawn: float(values[drawn].mean()), seed=3) for _ in range(2))
     assert first == second
+
+
+def test_bootstrap_draws_whole_groups() -> None:
+    drawn = bootstrap(["a", "b", "b"], lambda rows: tuple(np.sort(rows).tolist()), draws=50)
+    assert set(drawn) == {(0, 0), (0, 1, 2), (1, 1, 2, 2)}
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([math.nan, 2.0, math.nan], (2.0, 2.0)), ([math.nan], (math.nan, math.nan)), ([], (math.nan, math.nan))],
+    ids=["some", "all", "none-drawn"],
+)
+def test_undefined_values_are_left_out_of_an_interval(values: list[float], expected: tuple[float, float]) -> None:
+    assert percentile_interval(values) == pytest.approx(expected, nan_ok=True)

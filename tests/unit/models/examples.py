@@ -1,6 +1,7 @@
 """Small examples and scored rows that model tests vary."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -28,6 +29,18 @@ def example(number: int, *, heavy: bool, sql: str | None = None) -> Example:
         cpu_seconds=400.0 if heavy else 2.0,
         peak_memory_bytes=0,
         ended_at=submitted,
+    )
+
+
+def ran(*, start: float, minutes: float, cpu: float, heavy: bool = False, sql: str | None = None) -> Example:
+    """A statement submitted `start` minutes after `START` that took `cpu` seconds over `minutes`."""
+    usual = example(0, heavy=heavy, sql=sql)
+    submitted = START + timedelta(minutes=start)
+    return replace(
+        usual,
+        request=replace(usual.request, submitted_at=submitted),
+        cpu_seconds=cpu,
+        ended_at=submitted + timedelta(minutes=minutes),
     )
 
 
