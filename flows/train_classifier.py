@@ -13,10 +13,11 @@ from prefect.logging import get_run_logger
 
 from flows.arguments import whole
 from flows.champion import load_champion
-from flows.command import CommandParser, add_events, add_label_rule, instant, run
+from flows.command import CommandParser, add_events, add_label_rule, run
 from flows.judgement import Judgement
 from flows.provenance import git_commit
 from flows.query_events import read_whole_log
+from flows.split import add_split, split_rule
 from models.candidate import Candidate, Examination, examine, make_candidate, write_candidate, write_examination
 from models.dataset import Labelled, label
 from models.exclusions import read_exclusions
@@ -24,13 +25,12 @@ from models.gate import read_gate
 from models.lineage import log_candidate, log_lineage, write_statements
 from models.registry import ModelRegistry, Provenance
 from models.report import training_report
-from models.split import USUAL_SPLIT, SplitRule, SplitTimes, dataset_digest
+from models.split import SplitRule, dataset_digest
 from models.tracking import Tracking
 from models.train import read_params
 from models.versions import ValidationStatus
 from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_reference
 from smart_routing import protocol
-from smart_routing.errors import InputError
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
 from smart_routing.settings import FeatureSettings, RegistrySettings
@@ -77,15 +77,6 @@ def train_classifier_flow(
         report=training_report(candidate, examination, version=version),
         evaluation=examination.as_json(),
     )
-
-
-def split_rule(train_until: datetime | None, calibrate_until: datetime | None) -> SplitRule:
-    """Times where both are given, the usual shares where none is; raises `InputError` for one alone."""
-    if train_until is None and calibrate_until is None:
-        return USUAL_SPLIT
-    if train_until is None or calibrate_until is None:
-        raise InputError("one of --train-until and --calibrate-until is given: expected both or none")
-    return SplitTimes(train_until=train_until, calibrate_until=calibrate_until)
 
 
 @task(cache_policy=NO_CACHE)
@@ -159,10 +150,7 @@ def main() -> None:
     add_label_rule(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of the booster (default 0)")
     parser.add_argument("--dry-run", action="store_true", help="judge the candidate and log the run, register nothing")
-    parser.add_argument("--train-until", type=instant, metavar="ISO", help="reads before it train (default: 55%%)")
-    parser.add_argument(
-        "--calibrate-until", type=instant, metavar="ISO", help="later ones before it calibrate (default: 22%%)"
-    )
+    add_split(parser)
     run(parser, _command)
 
 

@@ -49,7 +49,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostDifference:
-    """Challenger's cost less the champion's on the same rows, with the paired 95% interval over templates."""
+    """One contender's cost less another's on the same rows, with the paired 95% interval over templates."""
 
     value: float
     low: float
@@ -94,7 +94,7 @@ def evaluate(
         all_large=figures(heuristic, threshold=-np.inf, rule=rule),
         champion=figures(champion.rows, threshold=champion.threshold.value, rule=rule) if champion else None,
         champion_refuted=refutes(champion.rows, champion.threshold) if champion else False,
-        cost_difference=_cost_difference(challenger, champion, rule) if champion else None,
+        cost_difference=cost_difference(challenger, champion, rule) if champion else None,
         threshold=challenger.threshold,
         refuted=refutes(challenger.rows, challenger.threshold),
     )
@@ -129,6 +129,16 @@ def refutes(rows: Scored, threshold: Threshold) -> bool:
     return lower_limit(missed, len(units), CONFIDENCE) > threshold.certificate.bound
 
 
+def cost_difference(ours: Contender, theirs: Contender, rule: LabelRule) -> CostDifference:
+    """Our cost less theirs; both decide the same rows, which are drawn together, a template at a time."""
+    first, second = (
+        misrouting_cost(contender.rows, threshold=contender.threshold.value, rule=rule) for contender in (ours, theirs)
+    )
+    difference = first - second
+    low, high = bootstrap_interval(ours.rows.template.tolist(), lambda drawn: float(difference[drawn].sum()))
+    return CostDifference(value=float(difference.sum()), low=low, high=high)
+
+
 def _share(rows: Scored, hit: Callable[[Scored], NDArray[np.bool_]]) -> Share:
     """A share with its interval over templates; exact binomial over templates where all rows or none are hit."""
     hits = hit(rows)
@@ -142,21 +152,10 @@ def _share(rows: Scored, hit: Callable[[Scored], NDArray[np.bool_]]) -> Share:
     return Share(value=float(hits.mean()), low=low, high=high)
 
 
-def _cost_difference(challenger: Contender, champion: Contender, rule: LabelRule) -> CostDifference:
-    costs = [
-        misrouting_cost(contender.rows, threshold=contender.threshold.value, rule=rule)
-        for contender in (challenger, champion)
-    ]
-    difference = costs[0] - costs[1]
-    templates = challenger.rows.template.tolist()
-    low, high = bootstrap_interval(templates, lambda drawn: float(difference[drawn].sum()))
-    return CostDifference(value=float(difference.sum()), low=low, high=high)
-
-
 def _ranking(rows: Scored, metric: Callable[..., float]) -> float | None:
-    """None where the scores do not rank: one class only, or a rule's two values."""
-    ranked = len(rows) > 0 and bool(np.isfinite(rows.score).all())
-    return float(metric(rows.heavy, rows.score)) if ranked and 0 < rows.heavy.sum() < len(rows) else None
+    """None where the scores do not rank: one class only, or nothing but rules, whose rows come first or last else."""
+    ranked = bool(np.isfinite(rows.score).any()) and 0 < rows.heavy.sum() < len(rows)
+    return float(metric(rows.heavy, rows.score.clip(-1.0, 2.0))) if ranked else None
 
 
 def _ratio(part: float, whole: float) -> float:

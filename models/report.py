@@ -18,7 +18,7 @@ def training_report(candidate: Candidate, examination: Examination, *, version: 
     lines = [
         f"{labelled.records} records: {labelled.excluded} in excluded windows, {labelled.merged} retries merged, "
         f"{labelled.dropped} failures that say nothing of size; {len(reads)} reads, {heavy / len(reads):.1%} heavy",
-        *_blocks(candidate.split),
+        *block_lines(candidate.split),
         f"{trained.rounds} trees, {len(trained.vocabulary.columns)} of {trained.terms_fitted} terms and the context "
         f"names in use; ONNX equals XGBoost on {candidate.parity.rows} rows "
         f"(0 decisions differ, scores by at most {candidate.parity.largest_difference:.0e})",
@@ -59,7 +59,8 @@ def verdict_lines(verdict: GateVerdict) -> list[str]:
     return ["gate: passed"] if verdict.passed else ["gate: failed", *(f"  {reason}" for reason in verdict.reasons)]
 
 
-def _blocks(split: Split) -> Iterator[str]:
+def block_lines(split: Split) -> Iterator[str]:
+    """Size and span of each block of time."""
     for name, block in (("train", split.train), ("calibration", split.calibration), ("holdout", split.holdout)):
         first, last = block[0].request.submitted_utc, block[-1].request.submitted_utc
         heavy = sum(example.heavy for example in block)

@@ -101,7 +101,7 @@ def train(examples: Sequence[Example], rule: LabelRule, params: TrainParams, *, 
     vocabulary = whole.pruned(gain(_search(matrix(examples, whole, history), targets, params), whole))
     vectors = matrix(examples, vocabulary, history)
     rounds = _search(vectors, targets, params).best_iteration + 1
-    booster = xgb.train(_settings(params), _with_blind_copies(vectors, targets), rounds)
+    booster = xgb.train(booster_settings(params), _with_blind_copies(vectors, targets), rounds)
     return Trained(booster, vocabulary, len(whole.idf), rounds, gain(booster, vocabulary))
 
 
@@ -156,11 +156,16 @@ def soft_labels(examples: Sequence[Example], rule: LabelRule, *, softness: float
     return np.where(cut_off, 1.0, soft).astype(np.float32)
 
 
+def booster_settings(params: TrainParams) -> dict[str, object]:
+    """All that `xgb.train` is told of how to grow trees."""
+    return {**_FIXED, **params.booster.model_dump(), "seed": params.seed}
+
+
 def _search(vectors: NDArray[np.float32], targets: NDArray[np.float32], params: TrainParams) -> xgb.Booster:
     """A booster that has not seen the end of the block, on which early stopping chose its `best_iteration`."""
     watched = round(len(targets) * (1 - params.rounds.watched_share))
     return xgb.train(
-        _settings(params),
+        booster_settings(params),
         _with_blind_copies(vectors[:watched], targets[:watched]),
         params.rounds.most,
         evals=[(xgb.DMatrix(vectors[watched:], targets[watched:]), "watched")],
@@ -172,7 +177,3 @@ def _search(vectors: NDArray[np.float32], targets: NDArray[np.float32], params: 
 def _with_blind_copies(vectors: NDArray[np.float32], targets: NDArray[np.float32]) -> xgb.DMatrix:
     """Every row twice, once as if nothing was known of its past: trees then know what to do where nothing is."""
     return xgb.DMatrix(np.concatenate([vectors, without_past(vectors)]), np.concatenate([targets, targets]))
-
-
-def _settings(params: TrainParams) -> dict[str, object]:
-    return {**_FIXED, **params.booster.model_dump(), "seed": params.seed}
