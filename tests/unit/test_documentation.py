@@ -63,7 +63,8 @@ def exists(path: str) -> bool:
 
 def test_mlproject_has_an_entry_point_for_every_step() -> None:
     project = yaml.safe_load((ROOT / "MLproject").read_text())
-    assert set(project["entry_points"]) == {"main", "train", "ingest", "evaluate", "promote", "rollback", "drift"}
+    steps = {"main", "train", "ingest", "evaluate", "promote", "rollback", "drift", "backtest"}
+    assert set(project["entry_points"]) == steps
 
 
 def test_mlproject_commands_name_flows_and_options_that_exist() -> None:

@@ -1,0 +1,1 @@
+"""What each contender would have decided of a log, and how well."""

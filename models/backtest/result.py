@@ -1,0 +1,125 @@
+"""What a backtest found, and its JSON."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from models.backtest.noise import NoiseCeiling
+from models.calibrate import FrontierPoint
+from models.dataset import Example
+from models.evaluate import CostDifference, Figures, Share
+from models.split import Split
+from smart_routing.bundle import Threshold
+
+LEAST_HEAVY: Final = 30
+"""Rows; figures of a part with fewer are shown, and not judged by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one contender did on some rows of the holdout at one threshold.
+
+    `difference` is our cost less its, both at their own thresholds or both at the bound. `refuted`: the rows contradict
+    its certificate.
+    """
+
+    threshold: Threshold
+    figures: Figures
+    difference: CostDifference
+    refuted: bool
+
+    @property
+    def judged(self) -> bool:
+        """Whether there is enough to judge by."""
+        return self.figures.heavy >= LEAST_HEAVY
+
+    def as_json(self) -> dict[str, Any]:
+        figures = self.figures
+        return {
+            "threshold": self.threshold.value,
+            "rows": figures.rows,
+            "heavy": figures.heavy,
+            "missed": figures.missed,
+            **_share("fnr", figures.false_negative_rate),
+            **_share("unit_fnr", figures.unit_false_negative_rate),
+            "cpu_weighted_fnr": figures.cpu_weighted_false_negative_rate,
+            **_share("fpr", figures.false_positive_rate),
+            "light_share": figures.light_share,
+            "pr_auc": figures.average_precision,
+            "cost": figures.cost,
+            "cost_difference": self.difference.value,
+            "cost_difference_ci": [self.difference.low, self.difference.high],
+        }
+
+    def promise(self) -> dict[str, Any]:
+        """The certificate; it is for all rows, and promises nothing of a part of them."""
+        certificate = self.threshold.certificate
+        return {"certificate": asdict(certificate) if certificate else None, "refuted": self.refuted}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One contender: at its own threshold, overall and in parts, and at the certified bound.
+
+    `certified` is None, and `frontier` empty, where its scores do not rank.
+    """
+
+    own: Standing
+    certified: Standing | None
+    frontier: tuple[FrontierPoint, ...]
+    strata: Mapping[str, Mapping[str, Standing]]
+
+    def as_json(self) -> dict[str, Any]:
+        frontier = {"frontier": [asdict(point) for point in self.frontier]}
+        certified = self.certified
+        return {
+            "own": self.own.as_json() | self.own.promise(),
+            "certified": certified.as_json() | certified.promise() | frontier if certified else None,
+            "strata": {
+                way: {name: part.as_json() | {"judged": part.judged} for name, part in parts.items()}
+                for way, parts in self.strata.items()
+            },
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """All contenders on one split. `bound` is the one that all were certified for."""
+
+    split: Split
+    bound: float
+    contenders: Mapping[str, Judged]
+    noise_ceiling: NoiseCeiling
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole as JSON knows it: what is no finite number is None."""
+        document = {
+            "split": {name: _block(getattr(self.split, name)) for name in ("train", "calibration", "holdout")},
+            "bound": self.bound,
+            "contenders": {name: judged.as_json() for name, judged in self.contenders.items()},
+            "noise_ceiling": asdict(self.noise_ceiling),
+        }
+        finite: dict[str, Any] = _finite(document)
+        return finite
+
+
+def _block(examples: Sequence[Example]) -> dict[str, Any]:
+    return {
+        "reads": len(examples),
+        "heavy": sum(example.heavy for example in examples),
+        "first": examples[0].request.submitted_utc.isoformat(),
+        "last": examples[-1].request.submitted_utc.isoformat(),
+    }
+
+
+def _share(name: str, share: Share) -> dict[str, Any]:
+    return {name: share.value, f"{name}_ci": [share.low, share.high]}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_finite(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
