@@ -1,0 +1,60 @@
+"""The command as a user runs it, in a process of its own and without any server."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.shell import Shell, own_environment
+from tests.unit.models.examples import START, example
+from tests.unit.querylog.samples import event
+
+
+def line(number: int) -> bytes:
+    """The event of a statement that is heavy each third time, 20 minutes after the one before it."""
+    request, heavy = example(number, heavy=number % 3 == 0).request, number % 3 == 0
+    created = START + timedelta(minutes=20 * number)
+    return event(
+        {
+            "metadata.queryId": request.query_id,
+            "metadata.query": request.sql,
+            "statistics.cpuTime": 2.0 if heavy else 0.1,
+            "createTime": created.isoformat(),
+            "endTime": (created + timedelta(seconds=3)).isoformat(),
+        }
+    )
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(own_environment(tmp_path / "own", PREFECT_API_URL="http://127.0.0.1:9/api"))
+
+
+def test_log_comes_out_as_one_document(shell: Shell, tmp_path: Path) -> None:
+    log, out = tmp_path / "events.jsonl", tmp_path / "some" / "where"
+    log.write_bytes(b"\n".join(line(number) for number in range(300)))
+    cuts = [(START + timedelta(minutes=20 * number)).isoformat() for number in (150, 240)]
+    found = shell.flow(
+        "backtest", "--events", str(log), "--cpu-seconds", "1", "--memory-bytes", "35791394", "--out", str(out),
+        "--train-until", cuts[0], "--calibrate-until", cuts[1],
+    )  # fmt: skip
+    assert found == json.loads((out / "backtest.json").read_text())
+    assert [block["reads"] for block in found["split"].values()] == [150, 90, 60]
+    assert found["contenders"]["full"]["own"]["certificate"]["heavies"] == 30
+    assert found["contenders"]["all_heavy"]["own"]["cost"] == pytest.approx(40 * 0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--out", "README.md/x"], "--out README.md/x cannot be made: Not a directory; expected a folder"),
+        (["--train-until", "2026-10-10"], "one of --train-until and --calibrate-until is given: expected both or none"),
+        (["--events", "nowhere.jsonl"], "nowhere.jsonl"),
+    ],
+    ids=["folder", "half a split", "log"],
+)
+def test_what_cannot_be_used_is_one_line(shell: Shell, options: list[str], told: str) -> None:
+    done = shell.python("-m", "flows.backtest", *options)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
+    assert told in done.stderr
