@@ -47,6 +47,20 @@ def test_rules_are_left_out_of_the_models_own_figures() -> None:
     assert (found.model.rows, found.routed.rows) == (2, 4)
 
 
+@pytest.mark.parametrize(
+    ("scores", "precision"),
+    [
+        ([np.inf, 0.2, 0.7, -np.inf], (1 + 2 / 3) / 2),
+        ([0.9, -np.inf, 0.7, 0.1], 0.75),
+        ([np.inf, np.inf, -np.inf, np.inf], None),
+    ],
+    ids=["heavy by rule", "light by rule", "rules only"],
+)
+def test_rows_that_rules_decide_rank_before_and_after_all_others(scores: list[float], precision: float | None) -> None:
+    found = figures(rows(scores, [True, True, False, False]), threshold=0.5, rule=RULE)
+    assert found.average_precision == (None if precision is None else pytest.approx(precision))
+
+
 @pytest.mark.parametrize(("missed", "refuted"), [(0, False), (2, False), (9, True)], ids=["none", "luck", "refuted"])
 def test_holdout_refutes_only_beyond_chance(missed: int, refuted: bool) -> None:
     scores = [0.1] * missed + [0.9] * (60 - missed)
