@@ -12,6 +12,7 @@ from models.exclusions import read_exclusions
 from models.gate import read_gate
 from models.split import SplitShares
 from models.train import read_params
+from serving.sources import MANIFEST_DIGEST
 from smart_routing.errors import InputError
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log
@@ -41,7 +42,8 @@ def train_router(log: str, bundle: Path, *, seed: int, unseen: frozenset[str]) -
     refuse_seen(records, unseen, log=log)
     labelled = label(records, SCALED_RULE, read_exclusions())
     candidate = make_candidate(labelled, SCALED_RULE, params=read_params(seed=seed), gate=read_gate(), split_rule=SPLIT)
-    write_candidate(candidate, bundle)
+    digest = write_candidate(candidate, bundle)
+    (bundle / MANIFEST_DIGEST).write_text(digest)
     return TrainedRouter(
         bundle=bundle,
         log=log,
