@@ -12,6 +12,7 @@ from flows.split import add_split, split_rule
 from models.backtest.judge import backtest
 from models.backtest.result import Backtest
 from models.backtest.table import table
+from models.capacity import read_capacity
 from models.contenders.approach import Contest
 from models.dataset import label
 from models.exclusions import read_exclusions
@@ -53,7 +54,7 @@ def _command(options: Namespace) -> BacktestSummary:
     records = read_whole_log(options.events)
     labelled = label(records, rule, read_exclusions(), limits=FeatureSettings.load().parse_limits())
     contest = Contest(labelled=labelled, rule=rule, params=read_params(), gate=read_gate(), split_rule=cut)
-    summary = BacktestSummary(backtest(contest))
+    summary = BacktestSummary(backtest(contest, capacity=read_capacity()))
     if options.out:
         (options.out / RESULT).write_text(json.dumps(summary.as_json(), indent=2))
     return summary

@@ -4,16 +4,20 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from models.backtest.fleet import HoldoutFleet
 from models.backtest.noise import noise_ceiling
 from models.backtest.result import Backtest, Judged, Standing
 from models.backtest.strata import Part, strata
 from models.calibrate import BOUNDS, Calibration, calibrate
+from models.capacity import CapacityInputs
 from models.contenders.approach import Approach, Contest, Entry
 from models.contenders.field import CONTENDERS, OURS
 from models.evaluate import Contender, cost_difference, figures, refutes
 
 
-def backtest(contest: Contest, approaches: Mapping[str, Approach] = CONTENDERS) -> Backtest:
+def backtest(
+    contest: Contest, approaches: Mapping[str, Approach] = CONTENDERS, *, capacity: CapacityInputs
+) -> Backtest:
     """Let everyone learn, and judge them on the same rows; ours must be among them.
 
     The bound is that of our certificate, without one the gate's target. Raises what the contenders do.
@@ -21,7 +25,7 @@ def backtest(contest: Contest, approaches: Mapping[str, Approach] = CONTENDERS) 
     entries = {name: approach(contest) for name, approach in approaches.items()}
     certificate = entries[OURS].threshold.certificate
     bound = certificate.bound if certificate else contest.gate.target_bound
-    judge = _Judge(entries[OURS], bound=bound, contest=contest)
+    judge = _Judge(entries[OURS], bound=bound, fleet=HoldoutFleet.of(contest, capacity))
     return Backtest(
         split=contest.split,
         bound=bound,
@@ -33,16 +37,19 @@ def backtest(contest: Contest, approaches: Mapping[str, Approach] = CONTENDERS) 
 class _Judge:
     """Compares entries with ours, each of its thresholds with ours of that kind."""
 
-    def __init__(self, ours: Entry, *, bound: float, contest: Contest) -> None:
-        self._ours, self._bound, self._contest = ours, bound, contest
-        self._strata = strata(contest.split, contest.rule)
+    def __init__(self, ours: Entry, *, bound: float, fleet: HoldoutFleet) -> None:
+        self._ours, self._bound, self._fleet, self._contest = ours, bound, fleet, fleet.contest
+        self._strata = strata(self._contest.split, self._contest.rule)
 
     def __call__(self, entry: Entry) -> Judged:
         own, ours = _own(entry), _own(self._ours)
         ranks = bool(np.isfinite(entry.calibration.score).any())
+        certified = self._certified(entry) if ranks else None
         return Judged(
             own=self._standing(own, ours),
-            certified=self._standing(self._certified(entry), self._certified(self._ours)) if ranks else None,
+            own_saving=self._fleet.saving(own),
+            certified=self._standing(certified, self._certified(self._ours)) if certified else None,
+            certified_saving=self._fleet.saving(certified) if certified else None,
             frontier=self._calibrate(entry, BOUNDS).frontier if ranks else (),
             strata={
                 way: {name: self._standing(_within(own, part), _within(ours, part)) for name, part in parts.items()}

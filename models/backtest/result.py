@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from models.backtest.noise import NoiseCeiling
 from models.calibrate import FrontierPoint
+from models.capacity import Saving
 from models.dataset import Example
 from models.evaluate import CostDifference, Figures, Share
 from models.split import Split
@@ -66,16 +67,20 @@ class Judged:
     """
 
     own: Standing
+    own_saving: Saving
     certified: Standing | None
+    certified_saving: Saving | None
     frontier: tuple[FrontierPoint, ...]
     strata: Mapping[str, Mapping[str, Standing]]
 
     def as_json(self) -> dict[str, Any]:
         frontier = {"frontier": [asdict(point) for point in self.frontier]}
-        certified = self.certified
+        certified, saving = self.certified, self.certified_saving
         return {
-            "own": self.own.as_json() | self.own.promise(),
-            "certified": certified.as_json() | certified.promise() | frontier if certified else None,
+            "own": self.own.as_json() | self.own.promise() | _saving(self.own_saving),
+            "certified": (
+                certified.as_json() | certified.promise() | _saving(saving) | frontier if certified and saving else None
+            ),
             "strata": {
                 way: {name: part.as_json() | {"judged": part.judged} for name, part in parts.items()}
                 for way, parts in self.strata.items()
@@ -111,6 +116,11 @@ def _block(examples: Sequence[Example]) -> dict[str, Any]:
         "first": examples[0].request.submitted_utc.isoformat(),
         "last": examples[-1].request.submitted_utc.isoformat(),
     }
+
+
+def _saving(found: Saving) -> dict[str, Any]:
+    """At the targets of models/capacity.toml, and all the rest below `capacity`."""
+    return {**_share("saving", found.at_targets.saving), "capacity": found.as_json()}
 
 
 def _share(name: str, share: Share) -> dict[str, Any]:

@@ -21,6 +21,8 @@ def table(found: Backtest) -> str:
         *_standings(f"bound of {found.bound:.0%}", certified),
         "95% intervals over templates; cost in CPU seconds lost by wrong decisions, of which ours less its",
         "",
+        *_savings(found),
+        "",
         *_parts(found),
         "",
         _noise(found),
@@ -38,6 +40,20 @@ def _standings(title: str, standings: Mapping[str, Standing]) -> Iterator[str]:
             f"{figures.light_share:<8.1%}{'-' if ranking is None else f'{ranking:.3f}':<8}{figures.cost:<10.1f}"
             f"{standing.difference}{_promise(standing)}"
         )
+
+
+def _savings(found: Backtest) -> Iterator[str]:
+    """Nodes and what is saved, at own thresholds."""
+    yield f"{'nodes':<17}small + large + router    of the symmetric fleet saved   by routing alone"
+    for name, judged in found.contenders.items():
+        at = judged.own_saving.at_targets
+        fleet = f"{at.nodes.small} + {at.nodes.large} + {at.nodes.router} = {at.nodes.split}"
+        yield f"{name:<17}{fleet:<26}{_share(at.saving):<31}{_share(at.routing_alone)}"
+    whole = found.contenders[OURS].own_saving
+    yield (
+        f"the log's peak hour scaled by {whole.scale:,.0f} to a symmetric fleet of "
+        f"{whole.at_targets.nodes.symmetric} nodes; inputs and targets are those of models/capacity.toml"
+    )
 
 
 def _promise(standing: Standing) -> str:

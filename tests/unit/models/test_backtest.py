@@ -1,5 +1,6 @@
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.backtest.fleet import HoldoutFleet
 from models.backtest.judge import backtest
 from models.backtest.noise import noise_ceiling
 from models.backtest.result import Backtest
 from models.backtest.strata import MOST_NAMES, OTHERS, strata
 from models.backtest.table import table
+from models.capacity import read_capacity
 from models.contenders.approach import Contest
 from models.contenders.field import CONTENDERS, OURS
 from models.dataset import Example, label
@@ -49,11 +52,14 @@ def record(number: int) -> QueryRecord:
     )
 
 
-def compete(records: int) -> Backtest:
+def contest_of(records: Sequence[QueryRecord]) -> Contest:
     params = read_params()
     few = params.model_copy(update={"rounds": params.rounds.model_copy(update={"most": 30})})
-    labelled = label([record(number) for number in range(records)], RULE)
-    return backtest(Contest(labelled=labelled, rule=RULE, params=few, gate=read_gate()))
+    return Contest(labelled=label(records, RULE), rule=RULE, params=few, gate=read_gate())
+
+
+def compete(records: int) -> Backtest:
+    return backtest(contest_of([record(number) for number in range(records)]), capacity=read_capacity())
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +105,26 @@ def test_cost_is_compared_with_ours(document: dict[str, Any]) -> None:
     assert document["contenders"]["all_heavy"]["own"]["cost_difference_ci"][1] < 0.0
 
 
+def test_saving_is_that_of_the_fleet_of_the_holdout(document: dict[str, Any]) -> None:
+    own = {name: judged["own"] for name, judged in document["contenders"].items()}
+    at_targets = {name: found["capacity"]["at_targets"] for name, found in own.items()}
+    for name, found in own.items():
+        assert found["saving"] == at_targets[name]["saving"]["value"]
+        assert found["saving_ci"][0] <= found["saving"] <= found["saving_ci"][1]
+    large = {name: found["nodes"]["large"] for name, found in at_targets.items()}
+    assert large["oracle"] == min(large.values()) < max(large.values()) == large["all_heavy"]
+    assert len({found["capacity"]["scale"] for found in own.values()}) == 1
+
+
+def test_writes_are_part_of_the_fleet_and_never_on_small() -> None:
+    records = [record(number) for number in range(960)]
+    writes = [replace(one, query_id=f"w{one.query_id}", sql="create table a as select 1") for one in records[800:]]
+    contest = contest_of([*records, *writes])
+    fleet = HoldoutFleet.of(contest, read_capacity())
+    assert sum(fleet.reads) == len(contest.split.holdout)
+    assert len(fleet.examples) == len(contest.split.holdout) + len(writes)
+
+
 def test_what_is_no_number_is_null_and_small_parts_are_not_judged(document: dict[str, Any]) -> None:
     kinds = document["contenders"]["heuristic"]["strata"]["kind"]
     assert kinds["metadata"]["fnr"] is None
@@ -108,7 +134,7 @@ def test_what_is_no_number_is_null_and_small_parts_are_not_judged(document: dict
 def test_table_has_everyone_and_every_part(found: Backtest) -> None:
     told = table(found)
     lines = told.splitlines()
-    assert [sum(line.startswith(f"{name} ") for line in lines) for name in CONTENDERS] == [2, 2, 2, 1, 1, 1]
+    assert [sum(line.startswith(f"{name} ") for line in lines) for name in CONTENDERS] == [3, 3, 3, 2, 2, 2]
     assert any(line.startswith("kind metadata") and line.endswith("not judged") for line in lines)
     assert re.search(r"\bnan", told) is None
 
