@@ -48,7 +48,7 @@ demo: setup ## the whole loop on the bundled query log: ingest, train, promote, 
 	@$(BIN)/python -m infra.local.demo
 
 stack: setup ## the whole system on this host, supervised; a part of it with ONLY="trino serving"
-	@$(BIN)/python -m infra.local.stack up --only "$(ONLY)"
+	@exec $(BIN)/python -m infra.local.stack up --only "$(ONLY)"
 
 stack-down: setup ## ends what make stack started; its data stay in var/stack
 	@$(BIN)/python -m infra.local.stack down

@@ -16,7 +16,7 @@ from models.dataset import Labelled, label
 from models.exclusions import read_exclusions
 from models.registry import ModelRegistry
 from smart_routing import protocol
-from smart_routing.errors import UnknownModelVersionError
+from smart_routing.errors import QueryLogError, UnknownModelVersionError
 from smart_routing.history.measures import WINDOW, known_until
 from smart_routing.history.snapshot import Snapshot
 from smart_routing.labels import LabelRule
@@ -50,6 +50,8 @@ def build_history_flow(events: str | None = None, as_of: datetime | None = None)
     moment = known_until(datetime.now(UTC)) if as_of is None else as_of.astimezone(UTC)
     rule = find_rule()
     labelled = label_week(events, moment, rule)
+    if not any(run.ended_at < moment for run in labelled.runs):
+        raise QueryLogError(f"no statement ended in the week before {moment.isoformat()}: nothing is published")
     return publish(whole(labelled), moment, rule, HistorySettings.load())
 
 

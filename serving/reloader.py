@@ -12,7 +12,7 @@ from typing import Final
 from serving.bundle_store import BundleStore
 from serving.metrics import Metrics
 from serving.sources import BundleRef, ModelSource
-from smart_routing.errors import BundleError, SmartRoutingError
+from smart_routing.errors import BundleError, SmartRoutingError, UnknownModelVersionError
 from smart_routing.features.schema import SCHEMA_HASH
 from smart_routing.inference import Model
 from smart_routing.logs import log_event
@@ -119,6 +119,8 @@ class Reloader:
             self._load(ref)
         except BundleError as error:
             return self._refuse(ref, str(error), force=force)
+        except UnknownModelVersionError as error:
+            return self._miss(str(error)) if self._in_force else self._wait(str(error))
         except SmartRoutingError as error:
             return self._miss(str(error))
         except Exception as error:  # a full disk, a foreign reply: nothing may cost us the version that serves
@@ -195,6 +197,13 @@ class Reloader:
         self.status = replace(self.status, last_refusal=Refusal(version=version, reason=reason, time=now))
         log_event(_log, "model_rejected", level=logging.ERROR, version=version, reason=reason)
         return ReloadOutcome.REJECTED
+
+    def _wait(self, reason: str) -> ReloadOutcome:
+        """A registry that answers that nobody was promoted yet has not failed: the first promotion is seen at once."""
+        if reason != self.status.last_error:
+            log_event(_log, "model_awaited", reason=reason)
+        self.status = replace(self.status, last_error=reason)
+        return ReloadOutcome.UNCHANGED
 
     def _miss(self, reason: str) -> ReloadOutcome:
         self.status = replace(self.status, last_error=reason)

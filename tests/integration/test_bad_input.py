@@ -99,10 +99,11 @@ def test_unusable_log_is_told_in_one_line(
         (["flows.promote_model", "--version", "7"], "version 7 does not exist"),
         (["flows.promote_model", "--version", "-1"], "-1"),
         (["flows.rollback_model"], "nothing to roll back from"),
+        (["flows.build_history", "--events", str(DAY), "--as-of", "2020-01-01"], "no statement ended in the week"),
     ],
     ids=[
         "cpu-0", "memory-negative", "cpu-text", "memory-endless", "one-class", "empty-store", "no-events",
-        "no-production", "as-of", "window", "evaluate", "promote", "negative", "rollback",
+        "no-production", "as-of", "window", "evaluate", "promote", "negative", "rollback", "no-history",
     ],
 )  # fmt: skip
 def test_unusable_argument_is_told_in_one_line(

@@ -57,6 +57,8 @@ class Stack:
         file = folder / STATE
         try:
             return msgspec.json.decode(file.read_bytes(), type=cls, dec_hook=lambda kind, value: kind(value))
+        except FileNotFoundError as error:
+            raise NoStackError(f"none runs in {folder}") from error
         except (OSError, msgspec.MsgspecError) as error:
             raise NoStackError(f"{file} is not the file of a stack: {error}") from error
 

@@ -76,5 +76,8 @@ def test_a_written_stack_is_read_again(tmp_path: Path) -> None:
     assert Stack.read(tmp_path) == stack
     assert (tmp_path / "environment.sh").read_text() == "export NAME='it'\"'\"'s'\n"
     forget(tmp_path)
+    with pytest.raises(NoStackError, match="none runs in"):
+        Stack.read(tmp_path)
+    (tmp_path / "stack.json").write_text("{")
     with pytest.raises(NoStackError, match=r"stack\.json is not the file of a stack"):
         Stack.read(tmp_path)

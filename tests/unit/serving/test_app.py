@@ -16,7 +16,7 @@ from serving.listener import bind, is_loopback
 from serving.reloader import LAST_KNOWN_GOOD
 from smart_routing.errors import SettingsError
 from smart_routing.history.snapshot import Snapshot
-from smart_routing.history.timeline import Timeline
+from smart_routing.history.timeline import Run, Timeline
 from smart_routing.labels import LabelRule
 from smart_routing.settings import HistorySettings, ServingSettings
 from tests.bundles import JoinModel
@@ -153,10 +153,13 @@ def test_worker_imports_nothing_of_the_loop() -> None:
     assert set(ast.literal_eval(found.stdout)).isdisjoint(NEVER_IN_A_WORKER)
 
 
-def test_snapshot_counts_from_the_first_decision_and_is_named_everywhere(serve: Serve, settings: MakeSettings) -> None:
+@pytest.mark.parametrize("runs", [[ran()], []], ids=["a run", "nothing"])
+def test_snapshot_counts_from_the_first_decision_and_is_named_everywhere(
+    runs: list[Run], serve: Serve, settings: MakeSettings
+) -> None:
     folder = settings().state_dir
     folder.mkdir()
-    content = Snapshot.of(Timeline([ran()]), NOW, rule=LabelRule(), ttl=timedelta(hours=48))
+    content = Snapshot.of(Timeline(runs), NOW, rule=LabelRule(), ttl=timedelta(hours=48))
     (folder / "history.npz").write_bytes(content)
     name, served = Snapshot.from_bytes(content).snapshot, serve()
     replies = [

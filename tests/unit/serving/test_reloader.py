@@ -11,7 +11,7 @@ from serving.metrics import Metrics
 from serving.reloader import LAST_KNOWN_GOOD, REFUSAL_LASTS, Reloader, ReloadOutcome
 from serving.sources import FILES, BundleRef, FolderSource
 from smart_routing.bundle import MODEL, THRESHOLD, write_bundle
-from smart_routing.errors import RegistryError, SmartRoutingError
+from smart_routing.errors import RegistryError, SmartRoutingError, UnknownModelVersionError
 from smart_routing.features.schema import SCHEMA_HASH
 from smart_routing.router import Router
 from tests.bundles import JoinModel
@@ -200,6 +200,17 @@ def test_unreachable_source_keeps_the_old_version_and_is_asked_less_often(rig: R
     rig.source.error = None
     assert rig.reloader.step() <= 2.4
     assert rig.reloader.status.last_error is None
+
+
+def test_registry_without_a_promoted_version_is_asked_as_often_and_has_not_failed(rig: Rig) -> None:
+    rig.source.error = UnknownModelVersionError("no such alias")
+    rig.reloader.start()
+    assert max(rig.reloader.step() for _ in range(8)) <= 2.4
+    assert rig.reloader.status.last_error == "no such alias"
+    assert rig.metrics.registry.get_sample_value("smart_routing_model_reloads_total", {"outcome": "failed"}) == 0
+    rig.source.error = None
+    rig.reloader.step()
+    assert rig.serving == "v1"
 
 
 def test_source_is_told_what_serves_and_only_that(rig: Rig, tmp_path: Path) -> None:
