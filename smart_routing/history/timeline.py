@@ -62,7 +62,7 @@ class Timeline:
             ended = run.ended_at.timestamp()
             cost = (float(run.heavy), run.cpu_seconds, float(run.memory_bytes))
             told += [(ended, found, cost) for found in run.keys]
-            read += [(ended, *scan) for scan in map(_scan, run.inputs)]
+            read += [(ended, *_scan(scan)) for scan in run.inputs if _has_size(scan)]
         self._runs, self._reads = _Series(told, 3), _Series(read, 2)
         self._known: dict[float, _Known] = {}
 
@@ -122,7 +122,12 @@ class _Known:
         return row
 
 
+def _has_size(scan: TableInput) -> bool:
+    """Trino does not always say how much was read, and nothing said is not nothing read."""
+    return scan.physical_bytes is not None or scan.physical_rows is not None
+
+
 def _scan(scan: TableInput) -> tuple[int, tuple[float, float]]:
-    """The key of the table and what was read of it; Trino does not always say how much."""
+    """The key of the table, and the bytes and rows that were read of it."""
     name = f"{scan.catalog}.{scan.schema}.{scan.table}".lower()
     return key("table", name), (scan.physical_bytes or 0.0, scan.physical_rows or 0.0)

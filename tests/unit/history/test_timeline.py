@@ -1,5 +1,6 @@
 """The past of a log, as it was known at a moment."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from smart_routing.history.measures import DELAY, MEASURES, MOST_RUNS, NO_HISTORY, WINDOW, known_until
 from smart_routing.history.timeline import Timeline
+from smart_routing.querylog.records import TableInput
 from tests.unit.history.runs import NOW, keys_of, ran
 
 
@@ -65,6 +67,12 @@ def test_tables_keep_their_largest_scan() -> None:
     found = measures(timeline, key=keys.tables[0])
     assert (found["rows"], found["bytes"]) == (70, 700)
     assert np.isnan(measures(timeline)["rows"])
+
+
+def test_scan_of_which_trino_says_no_size_tells_none() -> None:
+    scan = TableInput(catalog="lake", schema="ads", table="a")
+    (row,) = Timeline([replace(ran(), inputs=(scan,))]).as_of(NOW).measures(keys_of("select 1 from a").tables)
+    assert np.isnan(row[-2:]).all()
 
 
 def test_table_that_was_read_through_a_view_has_a_size_and_no_runs() -> None:
