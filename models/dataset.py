@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Final
 
 from models.exclusions import ExclusionWindow
+from smart_routing.features.context import table_names
 from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits, Statement, StatementKind, read_statement
 from smart_routing.features.tree import walk
 from smart_routing.history.keys import HistoryKeys
@@ -177,7 +178,7 @@ def _run(record: QueryRecord, rule: LabelRule, read: _Reader) -> Run | None:
     statement = read(request.sql)
     tree = walk(statement.tree) if statement.tree is not None else None
     return Run(
-        keys=HistoryKeys.of(request, statement, tree),
+        keys=HistoryKeys.of(request, statement.template, table_names(request, tree)),
         ended_at=record.end_time,
         heavy=weight is QueryWeight.HEAVY,
         cpu_seconds=record.cpu_seconds,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from models.dataset import Example
-from smart_routing.features.context import context_buckets
+from smart_routing.features.context import context_buckets, table_names
 from smart_routing.features.tree import walk
 from smart_routing.features.vocabulary import Vocabulary, terms
 
@@ -50,4 +50,5 @@ def _most_frequent(term_rows: Counter[str], params: VocabularyParams) -> list[st
 
 def _buckets(example: Example) -> set[str]:
     tree = example.statement.tree
-    return set(context_buckets(example.request, walk(tree) if tree is not None else None))
+    tables = table_names(example.request, walk(tree) if tree is not None else None)
+    return set(context_buckets(example.request, tables))

@@ -1,6 +1,6 @@
 """Features of who asks, where and when, and of the tables that the statement names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from typing import Final
 
@@ -19,10 +19,10 @@ def bucket(field: str, name: str) -> str:
     return f"{field}#{int.from_bytes(digest, 'big') % BUCKETS:05x}"
 
 
-def context_buckets(request: Request, tree: Tree | None) -> tuple[str, ...]:
+def context_buckets(request: Request, tables: Iterable[str]) -> tuple[str, ...]:
     """Buckets of the user, source, catalog, schema and every table; an absent name has a bucket of its own.
 
-    A table's name is completed with the session's catalog and schema, as Trino would.
+    `tables` are those of `table_names`.
     """
     catalog, schema = request.catalog or "", request.schema or ""
     named = (
@@ -31,11 +31,14 @@ def context_buckets(request: Request, tree: Tree | None) -> tuple[str, ...]:
         bucket("catalog", catalog),
         bucket("schema", f"{catalog}.{schema}"),
     )
-    return named + tuple(bucket("table", name) for name in table_names(request, tree))
+    return named + tuple(bucket("table", name) for name in tables)
 
 
 def table_names(request: Request, tree: Tree | None) -> tuple[str, ...]:
-    """Full names, lower-cased and sorted, of the tables that the parse found."""
+    """Full names, lower-cased and sorted, of the tables that the parse found.
+
+    They are completed with the session's catalog and schema, as Trino would.
+    """
     if tree is None:
         return ()
     full = {

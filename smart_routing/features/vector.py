@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_routing.features.context import CONTEXT_FIELDS, TIME_FEATURES, context_buckets
+from smart_routing.features.context import CONTEXT_FIELDS, TIME_FEATURES, context_buckets, table_names
 from smart_routing.features.schema import DENSE_NAMES
 from smart_routing.features.sql import TREE_FEATURES
 from smart_routing.features.statement import PARSE_STATUS_CODES, Statement, read_statement
@@ -35,9 +35,10 @@ def featurize(
     """
     statement = statement or read_statement(request.sql)
     tree = walk(statement.tree) if statement.tree is not None else None
-    buckets = context_buckets(request, tree)
+    tables = table_names(request, tree)
+    buckets = context_buckets(request, tables)
     vector = np.full(vector_length(vocabulary), np.nan, dtype=np.float32)
-    past = history_features(HistoryKeys.of(request, statement, tree), history)
+    past = history_features(HistoryKeys.of(request, statement.template, tables), history)
     vector[: len(DENSE_NAMES)] = [*_dense(request, statement, tree), *_shares(buckets, vocabulary), *past]
     for place, value in (vocabulary.names(buckets) | vocabulary.tfidf(statement.text.tokens)).items():
         vector[len(DENSE_NAMES) + place] = value

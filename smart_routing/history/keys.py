@@ -1,13 +1,10 @@
 """Under which keys the past of a statement is kept. Keys are hashes: a snapshot holds no name of anybody."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, Self
 
-from smart_routing.features.context import table_names
-from smart_routing.features.statement import Statement
-from smart_routing.features.tree import Tree
 from smart_routing.request import Request
 
 SUBJECTS: Final = ("template", "template_in_schema", "user", "source", "table")
@@ -31,16 +28,14 @@ class HistoryKeys:
     tables: tuple[int, ...]
 
     @classmethod
-    def of(cls, request: Request, statement: Statement, tree: Tree | None) -> Self:
-        """`tree` is that of the statement; where the parse failed, there are no tables."""
+    def of(cls, request: Request, template: str, tables: Iterable[str]) -> Self:
+        """`template` is the statement's fingerprint, `tables` are the full names that features.context gives."""
         return cls(
-            template=key("template", statement.template),
-            template_in_schema=key(
-                "template_in_schema", f"{statement.template}|{request.catalog or ''}.{request.schema or ''}"
-            ),
+            template=key("template", template),
+            template_in_schema=key("template_in_schema", f"{template}|{request.catalog or ''}.{request.schema or ''}"),
             user=key("user", request.user),
             source=key("source", request.source or ""),
-            tables=tuple(key("table", name) for name in table_names(request, tree)),
+            tables=tuple(key("table", name) for name in tables),
         )
 
     def __iter__(self) -> Iterator[int]:

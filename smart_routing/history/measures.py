@@ -18,9 +18,8 @@ RUN_MEASURES: Final = {
     "memory_max": "Most peak memory in bytes",
     "idle_hours": "Hours since the last end",
 }
-SCAN_MEASURES: Final = {"bytes": "Most bytes that one scan read", "rows": "Most rows that one scan read"}
-MEASURES: Final = (*RUN_MEASURES, *SCAN_MEASURES)
-"""The columns of a table of measures; NaN where nothing is known."""
+MEASURES: Final = (*RUN_MEASURES, "bytes", "rows")
+"""The columns of a table of measures: those of runs, and the most that one scan of a table read. NaN where unknown."""
 
 WINDOW: Final = timedelta(days=7)
 DELAY: Final = timedelta(minutes=10)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_routing.history.keys import HistoryKeys, key
-from smart_routing.history.measures import MEASURES, MOST_RUNS, WINDOW, History, Matrix, known_until
+from smart_routing.history.measures import MEASURES, MOST_RUNS, RUN_MEASURES, WINDOW, History, Matrix, known_until
 from smart_routing.querylog.records import TableInput
 
 _NOTHING: Final[Matrix] = np.full(len(MEASURES), np.nan, dtype=np.float32)
@@ -89,7 +89,7 @@ class Timeline:
         row = _NOTHING.copy()
         if len(runs):
             heavy, cpu, memory = runs.T
-            row[:9] = [
+            row[: len(RUN_MEASURES)] = [
                 len(runs),
                 heavy.mean(),
                 *np.quantile(cpu, (0.5, 0.9, 1.0)),
@@ -97,7 +97,7 @@ class Timeline:
                 (end - ended) / 3600,
             ]
         if len(reads):
-            row[9:] = reads.max(axis=0)
+            row[len(RUN_MEASURES) :] = reads.max(axis=0)
         return row
 
 

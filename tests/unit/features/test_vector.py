@@ -101,7 +101,7 @@ def test_time_is_utc() -> None:
 
 
 def test_buckets_hold_no_name() -> None:
-    assert not any("ana" in name or "ads" in name for name in context_buckets(request("select 1"), None))
+    assert not any("ana" in name or "ads" in name for name in context_buckets(request("select 1"), ()))
 
 
 def test_statement_already_read_gives_the_same_vector() -> None:

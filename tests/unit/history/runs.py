@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from smart_routing.features.context import table_names
 from smart_routing.features.statement import read_statement
 from smart_routing.features.tree import walk
 from smart_routing.history.keys import HistoryKeys
@@ -17,7 +18,8 @@ def keys_of(
 ) -> HistoryKeys:
     request = Request(query_id="q", sql=sql, user=user, source=source, catalog="lake", schema="ads", submitted_at=NOW)
     statement = read_statement(sql)
-    return HistoryKeys.of(request, statement, walk(statement.tree) if statement.tree else None)
+    tables = table_names(request, walk(statement.tree) if statement.tree else None)
+    return HistoryKeys.of(request, statement.template, tables)
 
 
 def ran(

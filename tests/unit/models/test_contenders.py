@@ -32,7 +32,7 @@ def contest(examples: Iterable[Example] = EXAMPLES, runs: Iterable[Run] = ()) ->
 def run_of(past: Example, *, hours_before: float, cpu: float = 1.0, memory: int = 1) -> Run:
     """An earlier run of the same template, so many hours before the first example of the log."""
     return Run(
-        keys=HistoryKeys.of(past.request, past.statement, None),
+        keys=HistoryKeys.of(past.request, past.template, ()),
         ended_at=START - timedelta(hours=hours_before),
         heavy=False,
         cpu_seconds=cpu,

@@ -210,7 +210,7 @@ def test_model_decides_at_another_threshold_where_no_history_is_known(tmp_path: 
     request = replace(REQUEST, sql="select * from a join b using (x)")
     case = Case(request=request)
     run = Run(
-        keys=HistoryKeys.of(request, case.statement, None),
+        keys=HistoryKeys.of(request, case.template, ()),
         ended_at=REQUEST.submitted_at - timedelta(days=1),
         heavy=False,
         cpu_seconds=0.1,
