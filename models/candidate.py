@@ -23,11 +23,15 @@ from smart_routing.labels import LabelRule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A model with its threshold, and all that its making told. `parity` covers every read of the log."""
+    """A model with its threshold, and all that its making told.
+
+    `calibration` was made from `calibration_rows`; `parity` covers every read of the log.
+    """
 
     model: Model
     trained: Trained
     calibration: Calibration
+    calibration_rows: Scored
     parity: Parity
     labelled: Labelled
     split: Split
@@ -62,8 +66,9 @@ def make_candidate(
     history = labelled.history
     trained = train(split.train, rule, params, history=history)
     draft = package.candidate(trained, rule, labelled.limits)
+    rows = score_by_router(split.calibration, draft, history)
     calibration = calibrate(
-        score_by_router(split.calibration, draft, history),
+        rows,
         blind=score_by_router(split.calibration, draft, NO_HISTORY),
         confidence=gate.confidence,
         min_light_share=gate.min_light_share,
@@ -73,6 +78,7 @@ def make_candidate(
         model=model,
         trained=trained,
         calibration=calibration,
+        calibration_rows=rows,
         parity=_prove_parity(model, trained, labelled),
         labelled=labelled,
         split=split,

@@ -10,9 +10,8 @@ def full(contest: Contest) -> Entry:
     candidate = make_candidate(
         contest.labelled, contest.rule, params=contest.params, gate=contest.gate, split_rule=contest.split_rule
     )
-    model, split, history = candidate.model, candidate.split, contest.labelled.history
     return Entry(
-        calibration=score_by_router(split.calibration, model, history),
-        holdout=score_by_router(split.holdout, model, history),
-        threshold=model.bundle.threshold,
+        calibration=candidate.calibration_rows,
+        holdout=score_by_router(candidate.split.holdout, candidate.model, contest.labelled.history),
+        threshold=candidate.model.bundle.threshold,
     )
