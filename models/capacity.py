@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.dataset import Example
 from models.demand import PeakCores, hourly_use
-from models.evaluate import Share
+from models.evaluate import Estimate, Share
 from smart_routing.labels import LabelRule
 from smart_routing.statistics import bootstrap, percentile_interval
 from smart_routing.toml_file import read_toml
@@ -81,13 +81,10 @@ class Nodes:
         return 1 - self.split / self.all_heavy if self.all_heavy else math.nan
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dollars:
-    """An amount with its 95% interval; NaN where it is undefined."""
+class Dollars(Estimate):
+    """An amount of money."""
 
-    value: float
-    low: float
-    high: float
+    __slots__ = ()
 
     def __str__(self) -> str:
         return f"{self.value:,.0f} dollars [{self.low:,.0f}, {self.high:,.0f}]"

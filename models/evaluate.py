@@ -19,12 +19,18 @@ CONFIDENCE: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """A share with its 95% interval; NaN where it has no rows."""
+class Estimate:
+    """A figure with its 95% interval; NaN where it is undefined."""
 
     value: float
     low: float
     high: float
+
+
+class Share(Estimate):
+    """A share of rows or nodes."""
+
+    __slots__ = ()
 
     def __str__(self) -> str:
         return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
@@ -47,13 +53,10 @@ class Figures:
     average_precision: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostDifference:
-    """One contender's cost less another's on the same rows, with the paired 95% interval over templates."""
+class CostDifference(Estimate):
+    """One contender's cost less another's on the same rows, the interval paired, over templates."""
 
-    value: float
-    low: float
-    high: float
+    __slots__ = ()
 
     def __str__(self) -> str:
         return f"{self.value:+.1f} [{self.low:+.1f}, {self.high:+.1f}]"
