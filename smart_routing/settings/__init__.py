@@ -1,0 +1,39 @@
+"""Settings, one class per component, read from SMART_ROUTING_<COMPONENT>_<NAME>; all are in docs/configuration.md."""
+
+from typing import Final
+
+from smart_routing.settings.base import OUTSIDE, PREFIX, Settings
+from smart_routing.settings.models import DeploymentSettings, FeatureSettings, RegistrySettings
+from smart_routing.settings.monitoring import MonitoringSettings
+from smart_routing.settings.query_log import CollectorSettings, QueryLogSettings, S3Settings
+from smart_routing.settings.serving import HistorySettings, KnownHeavySettings, ServingSettings
+
+__all__ = [
+    "ALL_SETTINGS",
+    "OUTSIDE",
+    "PREFIX",
+    "CollectorSettings",
+    "DeploymentSettings",
+    "FeatureSettings",
+    "HistorySettings",
+    "KnownHeavySettings",
+    "MonitoringSettings",
+    "QueryLogSettings",
+    "RegistrySettings",
+    "S3Settings",
+    "ServingSettings",
+    "Settings",
+]
+
+ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
+    RegistrySettings,
+    DeploymentSettings,
+    QueryLogSettings,
+    FeatureSettings,
+    S3Settings,
+    ServingSettings,
+    MonitoringSettings,
+    KnownHeavySettings,
+    HistorySettings,
+    CollectorSettings,
+)

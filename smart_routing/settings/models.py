@@ -1,0 +1,53 @@
+"""Settings of what makes models and puts them in force."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits
+from smart_routing.settings.base import PREFIX, Settings
+
+
+class RegistrySettings(Settings):
+    """Where MLflow is; its own client and server read the same address."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}REGISTRY_")
+
+    uri: str = Field(
+        "sqlite:///var/mlflow.db",
+        description="MLflow tracking and registry address: http(s)://, postgresql://, or sqlite:/// for one machine.",
+    )
+    experiment: str = Field("query-weight", description="Experiment that training runs are logged under.")
+    timeout_seconds: int = Field(20, gt=0, description="Seconds that MLflow may take to answer one request.")
+
+
+class DeploymentSettings(Settings):
+    """How promote, rollback and reconcile keep out of each other's way."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}DEPLOYMENT_")
+
+    lock_file: Path = Field(
+        Path("var/deployment.lock"), description="Lock of the deployment where no Prefect API is configured."
+    )
+    lock_seconds: float = Field(60, gt=0, description="Seconds to wait for the deployment lock.")
+
+
+class FeatureSettings(Settings):
+    """Caps on a statement's parse. Training reads them and writes them into the bundle, from which serving has them."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}FEATURES_")
+
+    max_bytes: int = Field(DEFAULT_LIMITS.bytes, gt=0, le=2**20, description="Bytes of SQL up to which it is parsed.")
+    max_depth: int = Field(
+        DEFAULT_LIMITS.depth, gt=0, le=1000, description="Nested brackets up to which SQL is parsed."
+    )
+    max_tokens: int = Field(DEFAULT_LIMITS.tokens, gt=0, description="Tokens up to which SQL is parsed.")
+    max_type_depth: int = Field(
+        DEFAULT_LIMITS.type_depth, gt=0, le=12, description="Nested type constructors up to which SQL is parsed."
+    )
+
+    def parse_limits(self) -> ParseLimits:
+        return ParseLimits(
+            bytes=self.max_bytes, depth=self.max_depth, tokens=self.max_tokens, type_depth=self.max_type_depth
+        )
