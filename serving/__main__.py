@@ -5,11 +5,12 @@ import sys
 
 import uvicorn
 
-from serving.app import open_history, open_source, prepare
+from serving.app import open_history, prepare, s3_client
 from serving.known_heavy.opening import open_known_heavy
 from smart_routing.errors import SmartRoutingError
 from smart_routing.logs import configure_logging
 from smart_routing.settings import HistorySettings, KnownHeavySettings, ServingSettings
+from smart_routing.sources.opening import open_source
 
 
 def main() -> int:
@@ -21,7 +22,7 @@ def main() -> int:
     try:
         settings = ServingSettings.load()
         prepare(settings)
-        open_source(settings.source)
+        open_source(settings.source, s3_client)
         open_known_heavy(KnownHeavySettings.load())
         open_history(HistorySettings.load())
     except SmartRoutingError as error:

@@ -14,9 +14,10 @@ from serving.body import read_bounded
 from serving.errors import on_domain_error, on_unforeseen_error
 from serving.gateway_route import GatewayRoute
 from serving.service import RoutingService
-from serving.wire import RoutingGroups, read_body, read_headers, reply_bytes
+from serving.wire import RoutingGroups, read_headers, reply_bytes
 from smart_routing.errors import SmartRoutingError
 from smart_routing.protocol import GATEWAY_ROUTE_PATH, HEADER_MODEL_VERSION, ROUTE_PATH
+from smart_routing.route_body import read_body
 
 MAX_BODY_BYTES: Final = 4 * 2**20
 

@@ -12,7 +12,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -22,33 +21,29 @@ from fastapi import FastAPI
 from serving.admin import AdminPort, create_admin_app
 from serving.api import DataPort, DataState, create_data_app
 from serving.background import Background
-from serving.bearer import read_token
-from serving.bundle_store import BundleStore
 from serving.gateway_groups import check_gateway_groups
 from serving.gateway_route import GatewayRoute
 from serving.history_watch import HistoryWatch
 from serving.known_heavy.api import KnownHeavyDesk
 from serving.known_heavy.opening import open_known_heavy
 from serving.known_heavy.watch import KnownHeavyWatch
-from serving.listener import bind, is_loopback, listening
+from serving.listener import bind, listening
 from serving.metrics import Metrics
 from serving.policy_watch import PolicyWatch
-from serving.registry_source import SCHEME as REGISTRY_SCHEME
-from serving.registry_source import TIMEOUT, RegistrySource
 from serving.reloader import Reloader
-from serving.s3_source import SCHEME as S3_SCHEME
-from serving.s3_source import S3Source
 from serving.service import Clocks, Recording, RoutingService
-from serving.sources import FolderSource, ModelSource
 from serving.wire import RoutingGroups
+from smart_routing.callers import is_loopback, read_token
 from smart_routing.decision_log import DecisionLog, DecisionRecorder, VectorLogging, read_or_make_key
 from smart_routing.errors import SettingsError, StoredFileError
-from smart_routing.logs import configure_logging, log_event, redact
+from smart_routing.logs import configure_logging, log_event
 from smart_routing.policy import PolicyFile
 from smart_routing.policy_store import open_policy
 from smart_routing.querylog.s3 import connect
 from smart_routing.router import Router
-from smart_routing.settings import HistorySettings, KnownHeavySettings, RegistrySettings, S3Settings, ServingSettings
+from smart_routing.settings import HistorySettings, KnownHeavySettings, S3Settings, ServingSettings
+from smart_routing.sources.opening import open_source
+from smart_routing.sources.store import BundleStore
 from smart_routing.stored_file import FileStore, open_file
 
 if TYPE_CHECKING:
@@ -144,7 +139,7 @@ def assemble(
         router, metrics=metrics, clocks=clocks, max_in_flight=settings.max_in_flight, recording=recording
     )
     reloader = Reloader(
-        open_source(settings.source),
+        open_source(settings.source, s3_client),
         router,
         store=BundleStore(settings.state_dir),
         metrics=metrics,
@@ -219,21 +214,6 @@ def _check_admin_port(settings: ServingSettings) -> None:
     elif settings.admin_port and not is_loopback(settings.admin_host):
         name = settings.variable("admin_token_file")
         raise SettingsError(f"admin port on {settings.admin_host} has no token: expected {name}, or a loopback address")
-
-
-def open_source(url: str) -> ModelSource:
-    """The source that a setting names; raises `SettingsError`."""
-    if url.startswith(S3_SCHEME):
-        return S3Source(url, s3_client())
-    if not url.startswith(REGISTRY_SCHEME):
-        return FolderSource(Path(url))
-    uri = RegistrySettings.load().uri
-    if not uri.startswith(("http://", "https://")):
-        raise SettingsError(
-            f"{RegistrySettings.variable('uri')} is {redact(uri)}: the router reads the registry over http(s)://; "
-            f"or set {ServingSettings.variable('source')} to a folder or s3://"
-        )
-    return RegistrySource(url, httpx.Client(base_url=uri, timeout=TIMEOUT), s3=s3_client)
 
 
 def open_history(settings: HistorySettings) -> FileStore:

@@ -1,26 +1,15 @@
 """Bearer tokens from files: what the admin port and the collector ask of whoever calls."""
 
-import hmac
 import logging
 from pathlib import Path
 
 from fastapi import HTTPException, Request
 
+from smart_routing.callers import is_bearer, read_token
 from smart_routing.errors import SettingsError
 from smart_routing.logs import log_event
 
 _log = logging.getLogger(__name__)
-
-
-def read_token(path: Path) -> bytes:
-    """The token in a file, blanks around it left out; raises `SettingsError` where there is none."""
-    try:
-        token = path.read_bytes().strip()
-    except OSError as error:
-        raise SettingsError(f"token file {path} cannot be read: {error.strerror}") from error
-    if not token:
-        raise SettingsError(f"token file {path} is empty: expected a token")
-    return token
 
 
 def check_token(request: Request, token_file: Path) -> None:
@@ -30,6 +19,5 @@ def check_token(request: Request, token_file: Path) -> None:
     except SettingsError as error:
         log_event(_log, "token_unreadable", level=logging.ERROR, reason=str(error))
         raise HTTPException(503, "the token cannot be read", {"Retry-After": "1"}) from error
-    offered = request.headers.get("authorization", "").encode()
-    if not hmac.compare_digest(offered, b"Bearer " + token):
+    if not is_bearer(request.headers.get("authorization", ""), token):
         raise HTTPException(401, "a bearer token is expected", {"WWW-Authenticate": "Bearer"})

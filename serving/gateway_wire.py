@@ -6,7 +6,6 @@ from typing import Final
 
 import msgspec
 
-from serving.wire import in_transaction
 from smart_routing.errors import RequestError
 from smart_routing.features.statement import StatementKind
 from smart_routing.protocol import (
@@ -18,6 +17,7 @@ from smart_routing.protocol import (
     HEADER_USER,
 )
 from smart_routing.request import Request
+from smart_routing.route_body import in_transaction
 
 NO_GROUP: Final = b'{"routingGroup":null}'
 """Leaves the request to the gateway's default group."""

@@ -1,7 +1,6 @@
 """The admin port's listener: a second uvicorn server in the data port's event loop."""
 
 import asyncio
-import ipaddress
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -41,14 +40,6 @@ def bind(host: str, port: int) -> socket.socket:
         listener.setblocking(False)
         return listener
     raise SettingsError(f"admin port: none of {port} to {port + PORTS_TRIED - 1} on {host} can be had")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether `host` is an address of this machine's loopback, or its name."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @asynccontextmanager

@@ -9,14 +9,14 @@ from enum import StrEnum
 from random import Random
 from typing import Final
 
-from serving.bundle_store import BundleStore
 from serving.metrics import Metrics
-from serving.sources import BundleRef, ModelSource
 from smart_routing.errors import BundleError, SmartRoutingError, UnknownModelVersionError
 from smart_routing.features.schema import SCHEMA_HASH
 from smart_routing.inference import Model
 from smart_routing.logs import log_event
 from smart_routing.router import LoadedModels, Router
+from smart_routing.sources.source import BundleRef, ModelSource
+from smart_routing.sources.store import BundleStore
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from serving.bearer import check_token
 from serving.body import read_bounded
 from serving.events.metrics import EventOutcome
 from serving.events.sink import EventSink
-from serving.listener import is_loopback
+from smart_routing.callers import is_loopback
 from smart_routing.errors import RequestError, RequestTooLargeError, SmartRoutingError
 from smart_routing.protocol import QUERY_EVENTS_PATH
 

@@ -11,14 +11,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.app import assemble, open_history, open_source
-from serving.listener import bind, is_loopback
+from serving.app import assemble, open_history, s3_client
+from serving.listener import bind
 from serving.reloader import LAST_KNOWN_GOOD
+from smart_routing.callers import is_loopback
 from smart_routing.errors import SettingsError
 from smart_routing.history.snapshot import Snapshot
 from smart_routing.history.timeline import Run, Timeline
 from smart_routing.labels import LabelRule
 from smart_routing.settings import HistorySettings, ServingSettings
+from smart_routing.sources.opening import open_source
 from tests.bundles import JoinModel
 from tests.served import Served
 from tests.unit.history.runs import NOW, ran
@@ -113,7 +115,7 @@ def test_empty_token_file_is_refused(settings: MakeSettings, tmp_path: Path) -> 
 
 def test_registry_without_http_is_refused() -> None:
     with pytest.raises(SettingsError, match="reads the registry over http"):
-        open_source("models:/query-weight-classifier@production")
+        open_source("models:/query-weight-classifier@production", s3_client)
 
 
 @pytest.mark.parametrize(

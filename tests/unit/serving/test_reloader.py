@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from serving.bundle_store import BundleStore
 from serving.metrics import Metrics
 from serving.reloader import LAST_KNOWN_GOOD, REFUSAL_LASTS, Reloader, ReloadOutcome
-from serving.sources import FILES, BundleRef, FolderSource
 from smart_routing.bundle import MODEL, THRESHOLD, write_bundle
 from smart_routing.errors import RegistryError, SmartRoutingError, UnknownModelVersionError
 from smart_routing.features.schema import SCHEMA_HASH
 from smart_routing.router import Router
+from smart_routing.sources.source import FILES, BundleRef, FolderSource
+from smart_routing.sources.store import BundleStore
 from tests.bundles import JoinModel
 
 

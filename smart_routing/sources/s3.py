@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from serving.sources import FILES, MANIFEST_DIGEST, BundleRef, parse_digest, version_of
 from smart_routing.errors import BundleError, RegistryError, SettingsError
+from smart_routing.sources.source import FILES, MANIFEST_DIGEST, BundleRef, parse_digest, version_of
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

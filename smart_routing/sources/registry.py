@@ -10,11 +10,11 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
-from serving.s3_source import SCHEME as S3_SCHEME
-from serving.s3_source import download_folder
-from serving.sources import FILES, BundleRef, read_bundle_file
 from smart_routing.errors import BundleError, RegistryError, SettingsError, UnknownModelVersionError
 from smart_routing.protocol import BUNDLE_ARTIFACT_PATH, TAG_MANIFEST_SHA256, TAG_QUARANTINED, TAG_SERVED_AT
+from smart_routing.sources.s3 import SCHEME as S3_SCHEME
+from smart_routing.sources.s3 import download_folder
+from smart_routing.sources.source import FILES, BundleRef, read_bundle_file
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -8,11 +8,19 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from serving.registry_source import RegisteredName, RegistrySource
-from serving.s3_source import S3Source
-from serving.sources import FILES, MANIFEST_DIGEST, BundleRef, FolderSource, ModelSource, parse_digest, version_of
 from smart_routing.bundle import read_bundle
 from smart_routing.errors import BundleError, RegistryError, SettingsError, UnknownModelVersionError
+from smart_routing.sources.registry import RegisteredName, RegistrySource
+from smart_routing.sources.s3 import S3Source
+from smart_routing.sources.source import (
+    FILES,
+    MANIFEST_DIGEST,
+    BundleRef,
+    FolderSource,
+    ModelSource,
+    parse_digest,
+    version_of,
+)
 from tests.bundles import JoinModel
 
 NAME = "query-weight-classifier"

@@ -9,9 +9,9 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory, mkstemp
 from typing import Final
 
-from serving.sources import BundleRef
 from smart_routing.bundle import Bundle, read_bundle
 from smart_routing.errors import BundleError
+from smart_routing.sources.source import BundleRef
 
 KEPT_BUNDLES: Final = 4
 
