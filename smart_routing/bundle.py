@@ -123,15 +123,12 @@ def read_bundle(folder: Path, *, manifest_sha256: str | None = None) -> Bundle:
 
     `manifest_sha256` is what the registry's tag (or `manifest.sha256` beside a path source) says of the manifest.
     """
-    manifest = _read(folder, MANIFEST)
-    found = _digest(manifest)
-    if manifest_sha256 is not None and found != manifest_sha256:
-        raise BundleError(f"{MANIFEST} has sha256 {found}: expected {manifest_sha256}")
+    manifest = _manifest(folder, manifest_sha256)
     content = _verified(folder, manifest)
     limits = _parse_limits(content[FEATURE_SCHEMA])
     try:
         return Bundle(
-            manifest_sha256=found,
+            manifest_sha256=_digest(manifest),
             model=content[MODEL],
             vocabulary=Vocabulary.from_bytes(content[VOCABULARY]),
             threshold=Threshold.from_bytes(content[THRESHOLD]),
@@ -141,6 +138,18 @@ def read_bundle(folder: Path, *, manifest_sha256: str | None = None) -> Bundle:
         )
     except (ValueError, KeyError, TypeError, SettingsError) as error:
         raise BundleError(f"bundle in {folder.name} cannot be read: {error!r}") from error
+
+
+def read_booster(folder: Path, *, manifest_sha256: str) -> bytes:
+    """XGBoost's own form of the model, which only explanations need; verified as `read_bundle` does."""
+    return _verified(folder, _manifest(folder, manifest_sha256))[BOOSTER]
+
+
+def _manifest(folder: Path, expected: str | None) -> bytes:
+    manifest = _read(folder, MANIFEST)
+    if expected is not None and _digest(manifest) != expected:
+        raise BundleError(f"{MANIFEST} has sha256 {_digest(manifest)}: expected {expected}")
+    return manifest
 
 
 def _verified(folder: Path, manifest: bytes) -> dict[str, bytes]:

@@ -11,6 +11,7 @@ SmartRoutingError                    500, exit code 1
 │   ├── UnknownTemplateError         404: a template is not in the known-heavy list
 │   └── TrainingError                no model can be made, or judged, from this data
 ├── BundleError                      a model bundle is incomplete, altered, or does not score as it should
+├── NoModelError                     503: there is no model yet to explain decisions by
 ├── SpillError                       503: a query event cannot be written to disk now
 ├── KnownHeavyError                  503: the known-heavy list cannot be read or changed now
 ├── CoordinatorError                 a Trino coordinator cannot be asked for its running statements
@@ -59,6 +60,12 @@ class RequestTooLargeError(RequestError):
 
 class BundleError(SmartRoutingError):
     """A model bundle is incomplete, altered, or does not score as it should."""
+
+
+class NoModelError(SmartRoutingError):
+    """No model could be loaded yet, so there is nothing to explain decisions by."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
 
 
 class UnknownModelVersionError(InputError):

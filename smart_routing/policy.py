@@ -112,8 +112,14 @@ class PolicyFile:
         self._store = store
         self._tag: str | None = None
         self._complaint: str | None = None
+        self._refused: str | None = None
         self._document: PolicyDocument | None = None
         self._policy = NO_POLICY
+
+    @property
+    def complaint(self) -> str | None:
+        """Why the file could not be used at the last look, if it could not."""
+        return self._complaint
 
     def poll(self, *, now: datetime) -> Policy:
         """The policy in force at `now`; the same object as long as nothing changes.
@@ -139,10 +145,16 @@ class PolicyFile:
 
     def _follow(self, now: datetime) -> None:
         if self._tag is not None and self._store.tag() == self._tag:
+            if self._refused is not None:
+                raise SettingsError(self._refused)
             return
         found = self._store.read()
         if found is None:
             raise SettingsError(f"policy file {self._store} cannot be read: there is none")
-        self._tag = found.tag
-        self._document = parse_policy(found.content, source=str(self._store))
+        self._tag, self._refused = found.tag, None
+        try:
+            self._document = parse_policy(found.content, source=str(self._store))
+        except SettingsError as error:
+            self._refused = str(error)
+            raise
         self._policy = policy_in_force(self._document, now=now)

@@ -43,6 +43,7 @@ BUNDLE_ARTIFACT_PATH: Final = "bundle"
 """Folder below a version's run artifacts that holds the bundle, byte for byte as it was built."""
 
 ROUTE_PATH: Final = "/v1/route"
+EXPLAIN_PATH: Final = "/v1/explain"
 QUERY_EVENTS_PATH: Final = "/v1/query-events"
 GATEWAY_ROUTE_PATH: Final = "/v1/trino-gateway/route"
 KNOWN_HEAVY_PATH: Final = "/v1/known-heavy"

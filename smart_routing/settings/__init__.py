@@ -4,7 +4,7 @@ from typing import Final
 
 from smart_routing.settings.base import OUTSIDE, PREFIX, Settings
 from smart_routing.settings.models import DeploymentSettings, FeatureSettings, RegistrySettings
-from smart_routing.settings.monitoring import MonitoringSettings
+from smart_routing.settings.monitoring import ExplainSettings, MonitoringSettings
 from smart_routing.settings.query_log import CollectorSettings, QueryLogSettings, S3Settings
 from smart_routing.settings.serving import HistorySettings, KnownHeavySettings, ServingSettings
 
@@ -14,6 +14,7 @@ __all__ = [
     "PREFIX",
     "CollectorSettings",
     "DeploymentSettings",
+    "ExplainSettings",
     "FeatureSettings",
     "HistorySettings",
     "KnownHeavySettings",
@@ -33,6 +34,7 @@ ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
     S3Settings,
     ServingSettings,
     MonitoringSettings,
+    ExplainSettings,
     KnownHeavySettings,
     HistorySettings,
     CollectorSettings,

@@ -9,7 +9,7 @@ from shutil import rmtree
 from tempfile import TemporaryDirectory, mkstemp
 from typing import Final
 
-from smart_routing.bundle import Bundle, read_bundle
+from smart_routing.bundle import Bundle, read_booster, read_bundle
 from smart_routing.errors import BundleError
 from smart_routing.sources.source import BundleRef
 
@@ -44,6 +44,10 @@ class BundleStore:
     def read(self, ref: BundleRef) -> Bundle:
         """The bundle of `ref` as it lies here; raises `BundleError` where it is missing or altered."""
         return read_bundle(self._bundles / ref.manifest_sha256, manifest_sha256=ref.manifest_sha256)
+
+    def booster(self, ref: BundleRef) -> bytes:
+        """XGBoost's own form of the model of `ref`; raises `BundleError` where it is missing or altered."""
+        return read_booster(self._bundles / ref.manifest_sha256, manifest_sha256=ref.manifest_sha256)
 
     def last_known_good(self) -> BundleRef | None:
         """What `remember` was told last, if anything."""

@@ -1,0 +1,40 @@
+"""`python -m monitoring.explain`: explanations with uvicorn set up as it should be."""
+
+import argparse
+import sys
+
+import uvicorn
+
+from monitoring.explain.app import create_app
+from smart_routing.callers import is_loopback
+from smart_routing.errors import SettingsError, SmartRoutingError
+from smart_routing.logs import configure_logging
+from smart_routing.settings import ExplainSettings
+
+
+def main() -> int:
+    """Serve until a signal; settings that cannot be used end it with one line and exit code 2."""
+    argparse.ArgumentParser(
+        prog="python -m monitoring.explain", description="Serve explanations. Settings: docs/configuration.md."
+    ).parse_args()
+    configure_logging(sys.stderr)
+    try:
+        settings = ExplainSettings.load()
+        _check_port(settings)
+        app = create_app(settings)
+    except SmartRoutingError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False)
+    return 0
+
+
+def _check_port(settings: ExplainSettings) -> None:
+    """A port that anyone could use is refused."""
+    if settings.token_file is None and not is_loopback(settings.host):
+        name = settings.variable("token_file")
+        raise SettingsError(f"explanations on {settings.host} have no token: expected {name}, or a loopback address")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
