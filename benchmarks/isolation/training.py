@@ -12,10 +12,10 @@ from models.exclusions import read_exclusions
 from models.gate import read_gate
 from models.split import SplitShares
 from models.train import read_params
-from serving.sources import MANIFEST_DIGEST
 from smart_routing.errors import InputError
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log
+from smart_routing.sources.source import MANIFEST_DIGEST
 
 SPLIT: Final = SplitShares(train=0.4, calibration=0.55)
 """A log of minutes has few heavy templates, a bound of 10% takes 29 of them, and nothing is judged on the rest."""
