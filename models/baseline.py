@@ -7,9 +7,7 @@ import numpy as np
 
 from models.dataset import Example
 from models.scoring import Scored, scored
-from smart_routing.features.joins import join_count
 from smart_routing.features.statement import StatementKind
-from smart_routing.features.tree import walk
 
 MOST_CHARACTERS: Final = 2000
 MOST_JOINS: Final = 3
@@ -24,5 +22,5 @@ def _heavy(example: Example) -> bool:
     statement = example.statement
     if statement.kind is StatementKind.METADATA:
         return False
-    joins = join_count(walk(statement.tree)) if statement.tree is not None else 0.0
-    return len(statement.text.sql) > MOST_CHARACTERS or joins > MOST_JOINS
+    # NaN, the joins of a statement without a tree, are not many.
+    return statement.value("sql_length") > MOST_CHARACTERS or statement.value("join_count") > MOST_JOINS

@@ -1,6 +1,6 @@
 """From query records to labelled examples: retries merged, excluded windows out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -8,9 +8,10 @@ from hashlib import sha256
 from typing import Final
 
 from models.exclusions import ExclusionWindow
+from models.reading import read_texts
 from smart_routing.features.context import table_names
-from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits, Statement, StatementKind, read_statement
-from smart_routing.features.tree import walk
+from smart_routing.features.facts import Facts
+from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits, StatementKind
 from smart_routing.history.keys import HistoryKeys
 from smart_routing.history.timeline import Run, Timeline
 from smart_routing.labels import SIZE_ERROR_CODES, LabelRule, QueryWeight
@@ -24,12 +25,12 @@ RETRIED_ERROR_TYPES: Final = frozenset({"INTERNAL_ERROR", "EXTERNAL"})
 READ_KINDS: Final = frozenset({StatementKind.QUERY, StatementKind.METADATA, StatementKind.UNKNOWN})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Example:
     """One labelled statement: what a router would have known, what it really cost, and what that makes it."""
 
     request: Request
-    statement: Statement
+    statement: Facts
     weight: QueryWeight
     cpu_seconds: float
     peak_memory_bytes: int
@@ -43,7 +44,7 @@ class Example:
     def template(self) -> str:
         return self.statement.template
 
-    @cached_property
+    @property
     def unit(self) -> str:
         """Template x schema x day: what a certificate counts."""
         request = self.request
@@ -82,16 +83,21 @@ def label(
     exclusions: Sequence[ExclusionWindow] = (),
     *,
     limits: ParseLimits = DEFAULT_LIMITS,
+    processes: int | None = None,
 ) -> Labelled:
-    """Merge retries, leave out excluded windows and failures that say nothing of size, and label the rest."""
+    """Merge retries, leave out excluded windows and failures that say nothing of size, and label the rest.
+
+    Each distinct text is read once, in `processes` (default: as many as pay); how many changes nothing in the result.
+    """
     ordered = sorted(records, key=lambda record: (record.create_time, record.query_id))
     kept = [record for record in ordered if not any(window.covers(record) for window in exclusions)]
     merged = _merge_retries(kept)
-    read = _Reader(limits)
-    examples = [example for attempts in merged if (example := _example(attempts, rule, read))]
+    texts = read_texts(dict.fromkeys(record.text for record in kept), limits, processes=processes)
+    examples = [example for attempts in merged if (example := _example(attempts, rule, texts))]
+    runs = _Runs(rule, texts)
     return Labelled(
         examples=tuple(examples),
-        runs=tuple(run for record in kept if (run := _run(record, rule, read))),
+        runs=tuple(run for record in kept if (run := runs.of(record))),
         records=len(ordered),
         excluded=len(ordered) - len(kept),
         merged=len(kept) - len(merged),
@@ -112,36 +118,33 @@ def digest(examples: Iterable[Example]) -> str:
 def _merge_retries(records: Sequence[QueryRecord]) -> list[list[QueryRecord]]:
     """Attempts of one statement, together, in order of the first attempt's time."""
     chains: list[list[QueryRecord]] = []
-    of_statement: dict[tuple[str, str, str | None, str | None], list[list[QueryRecord]]] = {}
+    may_go_on: dict[tuple[str, str, str | None, str | None], list[list[QueryRecord]]] = {}
     for record in records:
-        known = of_statement.setdefault((record.user, record.request().sql, record.catalog, record.schema), [])
+        key = (record.user, record.text, record.catalog, record.schema)
+        known = [chain for chain in may_go_on.pop(key, ()) if not _is_over(chain[-1], record)]
         retried = next((chain for chain in reversed(known) if _retries(record, chain[-1])), None)
-        if retried is not None:
-            retried.append(record)
-        else:
-            known.append([record])
-            chains.append(known[-1])
+        if retried is None:
+            retried = []
+            chains.append(retried)
+            known.append(retried)
+        retried.append(record)
+        if still := [chain for chain in known if _retriable(chain[-1])]:
+            may_go_on[key] = still
     return chains
 
 
 def _retries(record: QueryRecord, before: QueryRecord) -> bool:
-    retriable = before.error_code in SIZE_ERROR_CODES or before.error_type in RETRIED_ERROR_TYPES
     slack = APPROXIMATE if record.approximate_times else timedelta(0)
-    return retriable and -slack <= record.create_time - before.end_time <= RETRY_WINDOW
+    return _retriable(before) and -slack <= record.create_time - before.end_time <= RETRY_WINDOW
 
 
-class _Reader:
-    """Reads each text once."""
+def _retriable(record: QueryRecord) -> bool:
+    return record.error_code in SIZE_ERROR_CODES or record.error_type in RETRIED_ERROR_TYPES
 
-    def __init__(self, limits: ParseLimits) -> None:
-        self._limits = limits
-        self._statements: dict[str, Statement] = {}
 
-    def __call__(self, sql: str) -> Statement:
-        statement = self._statements.get(sql)
-        if statement is None:
-            statement = self._statements[sql] = read_statement(sql, self._limits)
-        return statement
+def _is_over(last: QueryRecord, now: QueryRecord) -> bool:
+    """Whether neither this record nor a later one can be a retry."""
+    return now.create_time - last.end_time > RETRY_WINDOW
 
 
 def _weight(record: QueryRecord, rule: LabelRule) -> QueryWeight | None:
@@ -153,7 +156,7 @@ def _weight(record: QueryRecord, rule: LabelRule) -> QueryWeight | None:
     )
 
 
-def _example(attempts: Sequence[QueryRecord], rule: LabelRule, read: _Reader) -> Example | None:
+def _example(attempts: Sequence[QueryRecord], rule: LabelRule, texts: Mapping[str, Facts]) -> Example | None:
     """The first attempt's request with the last attempt's numbers; None where they say nothing of size."""
     last = attempts[-1]
     weight = _weight(last, rule)
@@ -162,7 +165,7 @@ def _example(attempts: Sequence[QueryRecord], rule: LabelRule, read: _Reader) ->
     request = attempts[0].request()
     return Example(
         request=request,
-        statement=read(request.sql),
+        statement=texts[request.sql],
         weight=weight,
         cpu_seconds=last.cpu_seconds,
         peak_memory_bytes=last.peak_memory_bytes,
@@ -170,18 +173,31 @@ def _example(attempts: Sequence[QueryRecord], rule: LabelRule, read: _Reader) ->
     )
 
 
-def _run(record: QueryRecord, rule: LabelRule, read: _Reader) -> Run | None:
-    weight = _weight(record, rule)
-    if weight is None:
-        return None
-    request = record.request()
-    statement = read(request.sql)
-    tree = walk(statement.tree) if statement.tree is not None else None
-    return Run(
-        keys=HistoryKeys.of(request, statement.template, table_names(request, tree)),
-        ended_at=record.end_time,
-        heavy=weight is QueryWeight.HEAVY,
-        cpu_seconds=record.cpu_seconds,
-        memory_bytes=record.peak_memory_bytes,
-        inputs=record.inputs,
-    )
+class _Runs:
+    """Makes runs; those of the same statement in the same session share their keys."""
+
+    def __init__(self, rule: LabelRule, texts: Mapping[str, Facts]) -> None:
+        self._rule, self._texts = rule, texts
+        self._keys: dict[tuple[str, str, str | None, str | None, str | None], HistoryKeys] = {}
+
+    def of(self, record: QueryRecord) -> Run | None:
+        weight = _weight(record, self._rule)
+        if weight is None:
+            return None
+        return Run(
+            keys=self._keys_of(record),
+            ended_at=record.end_time,
+            heavy=weight is QueryWeight.HEAVY,
+            cpu_seconds=record.cpu_seconds,
+            memory_bytes=record.peak_memory_bytes,
+            inputs=record.inputs,
+        )
+
+    def _keys_of(self, record: QueryRecord) -> HistoryKeys:
+        session = (record.text, record.user, record.source, record.catalog, record.schema)
+        keys = self._keys.get(session)
+        if keys is None:
+            request, facts = record.request(), self._texts[record.text]
+            keys = HistoryKeys.of(request, facts.template, table_names(request, facts.tables))
+            self._keys[session] = keys
+        return keys

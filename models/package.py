@@ -85,7 +85,7 @@ def _neutral(example: Example) -> GoldenRow:
     neutral = {STRING: "'x'", NUMBER: "1"}
     request = example.request
     return GoldenRow(
-        sql=" ".join(neutral.get(token, token) for token in example.statement.text.tokens),
+        sql=" ".join(neutral.get(token, token) for token in example.statement.tokens),
         catalog=request.catalog or "",
         schema=request.schema or "",
         submitted_at=request.submitted_utc.isoformat(),

@@ -8,7 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.dataset import Example
 from smart_routing.features.context import context_buckets, table_names
-from smart_routing.features.tree import walk
 from smart_routing.features.vocabulary import Vocabulary, terms
 
 
@@ -30,7 +29,7 @@ def fit_vocabulary(examples: Sequence[Example], params: VocabularyParams | None 
     term_rows: Counter[str] = Counter()
     bucket_rows: Counter[str] = Counter()
     for example in examples:
-        term_rows.update(set(terms(example.statement.text.tokens)))
+        term_rows.update(set(terms(example.statement.tokens)))
         bucket_rows.update(_buckets(example))
     frequent = _most_frequent(term_rows, params)
     names = sorted(name for name, rows in bucket_rows.items() if rows >= params.min_rows)
@@ -49,6 +48,4 @@ def _most_frequent(term_rows: Counter[str], params: VocabularyParams) -> list[st
 
 
 def _buckets(example: Example) -> set[str]:
-    tree = example.statement.tree
-    tables = table_names(example.request, walk(tree) if tree is not None else None)
-    return set(context_buckets(example.request, tables))
+    return set(context_buckets(example.request, table_names(example.request, example.statement.tables)))

@@ -68,7 +68,7 @@ def _row(request: Request, decision: RoutingDecision, model: Model) -> tuple[obj
     vector, probability = decision.vector, decision.heavy_probability
     if vector is None or probability is None:
         raise AssertionError("a decision of the model carries its vector and probability")
-    tokens = model.read(request.sql).text.tokens
+    tokens = model.read(request.sql).tokens
     return (
         request.submitted_utc,
         f"{request.catalog or ''}.{request.schema or ''}",

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from smart_routing.bundle import Bundle, GoldenRow
 from smart_routing.errors import BundleError
+from smart_routing.features.facts import Facts
 from smart_routing.features.statement import Statement, read_statement
 from smart_routing.features.vector import featurize, has_past
 from smart_routing.history.measures import NO_HISTORY, History
@@ -49,7 +50,7 @@ class Model:
         return self.threshold if has_past(vector) else self.bundle.threshold.without_history
 
     def vector(
-        self, request: Request, statement: Statement | None = None, *, history: History = NO_HISTORY
+        self, request: Request, statement: Statement | Facts | None = None, *, history: History = NO_HISTORY
     ) -> NDArray[np.float32]:
         """The request's vector; read under the caps that the model was trained under, unless it was read already."""
         statement = statement or self.read(request.sql)

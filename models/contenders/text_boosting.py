@@ -35,7 +35,7 @@ def text_boosting(contest: Contest) -> Entry:
 
 
 def _tokens(examples: Sequence[Example]) -> list[tuple[str, ...]]:
-    return [example.statement.text.tokens for example in examples]
+    return [example.statement.tokens for example in examples]
 
 
 def _boost(vectors: csr_matrix, heavy: NDArray[np.bool_], params: TrainParams) -> xgb.Booster:

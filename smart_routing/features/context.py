@@ -1,18 +1,23 @@
 """Features of who asks, where and when, and of the tables that the statement names."""
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from smart_routing.features.tree import Tree
+from smart_routing.features.facts import TableName
 from smart_routing.request import Request
 
 BUCKETS: Final = 2**20
 """Names are hashed to this many buckets: a bundle holds no user's name, and two names seldom meet."""
 
+NAMES_KEPT: Final = 2**15
+"""The names whose hash is remembered: nearly every statement has the user, source and tables of another."""
+
 CONTEXT_FIELDS: Final = ("user", "source", "catalog", "schema", "table")
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def bucket(field: str, name: str) -> str:
     """The bucket of a name, as it stands in a vocabulary: `user#0a1b2`."""
     digest = blake2b(f"{field}={name}".encode(), digest_size=8).digest()
@@ -34,16 +39,14 @@ def context_buckets(request: Request, tables: Iterable[str]) -> tuple[str, ...]:
     return named + tuple(bucket("table", name) for name in tables)
 
 
-def table_names(request: Request, tree: Tree | None) -> tuple[str, ...]:
-    """Full names, lower-cased and sorted, of the tables that the parse found.
+def table_names(request: Request, tables: Iterable[TableName]) -> tuple[str, ...]:
+    """Full names, lower-cased and sorted, of the tables that a statement names.
 
     They are completed with the session's catalog and schema, as Trino would.
     """
-    if tree is None:
-        return ()
     full = {
-        f"{table.catalog or request.catalog or ''}.{table.db or request.schema or ''}.{table.name}".lower()
-        for table in tree.tables
+        f"{table.catalog or request.catalog or ''}.{table.schema or request.schema or ''}.{table.table}".lower()
+        for table in tables
     }
     return tuple(sorted(full))
 

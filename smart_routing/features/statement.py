@@ -67,6 +67,11 @@ class Statement:
     text: Text
     parse_status: ParseStatus
     tree: exp.Expr | None
+    limits: ParseLimits = DEFAULT_LIMITS
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        return self.text.tokens
 
     @cached_property
     def template(self) -> str:
@@ -79,17 +84,18 @@ def read_statement(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Statement:
     inner = _unwrap(sql)
     if _is_too_long(inner, limits):
         text = Text(inner, rough_tokens(inner[: limits.bytes]))
-        return _statement(sql, text, ParseStatus.TOO_LONG)
+        return _statement(sql, text, ParseStatus.TOO_LONG, limits=limits)
     tokens = tokenize(inner)
     if tokens is None:
-        return _statement(sql, Text(inner, rough_tokens(inner)), ParseStatus.REJECTED)
+        return _statement(sql, Text(inner, rough_tokens(inner)), ParseStatus.REJECTED, limits=limits)
     text = Text(inner, normalise(tokens))
     if len(tokens) > limits.tokens:
-        return _statement(sql, text, ParseStatus.TOO_MANY_TOKENS)
+        return _statement(sql, text, ParseStatus.TOO_MANY_TOKENS, limits=limits)
     if _nests_deeper(tokens, limits):
-        return _statement(sql, text, ParseStatus.TOO_DEEP)
+        return _statement(sql, text, ParseStatus.TOO_DEEP, limits=limits)
     tree = _parse(inner, tokens)
-    return _statement(sql, text, ParseStatus.REJECTED if tree is None else ParseStatus.PARSED, tree)
+    status = ParseStatus.REJECTED if tree is None else ParseStatus.PARSED
+    return _statement(sql, text, status, limits=limits, tree=tree)
 
 
 def template_tokens(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> tuple[str, ...] | None:
@@ -108,8 +114,10 @@ def _is_too_long(sql: str, limits: ParseLimits) -> bool:
     return len(sql) > limits.bytes or len(sql.encode("utf-8", "surrogatepass")) > limits.bytes
 
 
-def _statement(sql: str, text: Text, status: ParseStatus, tree: exp.Expr | None = None) -> Statement:
-    return Statement(kind=statement_kind(sql), text=text, parse_status=status, tree=tree)
+def _statement(
+    sql: str, text: Text, status: ParseStatus, *, limits: ParseLimits, tree: exp.Expr | None = None
+) -> Statement:
+    return Statement(kind=statement_kind(sql), text=text, parse_status=status, tree=tree, limits=limits)
 
 
 def _parse(sql: str, tokens: list[Token]) -> exp.Expr | None:

@@ -1,17 +1,16 @@
 """`featurize`: a request becomes the vector that every model sees. Training, monitoring and serving all call it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from smart_routing.features.context import CONTEXT_FIELDS, TIME_FEATURES, context_buckets, table_names
+from smart_routing.features.facts import FACT_NAMES, Facts, facts_of
 from smart_routing.features.schema import DENSE_NAMES
-from smart_routing.features.sql import TREE_FEATURES
-from smart_routing.features.statement import PARSE_STATUS_CODES, Statement, read_statement
-from smart_routing.features.text import TEXT_FEATURES
-from smart_routing.features.tree import Tree, walk
+from smart_routing.features.statement import Statement, read_statement
 from smart_routing.features.vocabulary import Vocabulary
 from smart_routing.history.features import HISTORY_FEATURES, history_features
 from smart_routing.history.keys import HistoryKeys
@@ -21,11 +20,13 @@ from smart_routing.request import Request
 _PAST: Final = slice(DENSE_NAMES.index(next(iter(HISTORY_FEATURES))), len(DENSE_NAMES))
 """The places of the history."""
 
-_NO_TREE: Final = [float("nan")] * len(TREE_FEATURES)
-
 
 def featurize(
-    request: Request, *, vocabulary: Vocabulary, history: History = NO_HISTORY, statement: Statement | None = None
+    request: Request,
+    *,
+    vocabulary: Vocabulary,
+    history: History = NO_HISTORY,
+    statement: Statement | Facts | None = None,
 ) -> NDArray[np.float32]:
     """The vector of one request, shape (len(DENSE_NAMES) + len(vocabulary.columns),).
 
@@ -33,16 +34,63 @@ def featurize(
     every term or name that the statement does not have. Without `statement` the text is read under the default caps;
     `Model.vector` reads it under those of the model.
     """
-    statement = statement or read_statement(request.sql)
-    tree = walk(statement.tree) if statement.tree is not None else None
-    tables = table_names(request, tree)
-    buckets = context_buckets(request, tables)
+    facts = statement if isinstance(statement, Facts) else facts_of(statement or read_statement(request.sql))
     vector = np.full(vector_length(vocabulary), np.nan, dtype=np.float32)
-    past = history_features(HistoryKeys.of(request, statement.template, tables), history)
-    vector[: len(DENSE_NAMES)] = [*_dense(request, statement, tree), *_shares(buckets, vocabulary), *past]
-    for place, value in (vocabulary.names(buckets) | vocabulary.tfidf(statement.text.tokens)).items():
-        vector[len(DENSE_NAMES) + place] = value
+    Featurizer(vocabulary).row(request, facts, history).write(vector)
     return vector
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A vector without its absent columns: all of the dense features, and `values` at `places` of the vocabulary."""
+
+    dense: NDArray[np.float32]
+    places: NDArray[np.int32]
+    values: NDArray[np.float32]
+
+    def write(self, vector: NDArray[np.float32]) -> None:
+        """Into a vector of NaN."""
+        vector[: len(DENSE_NAMES)] = self.dense
+        vector[len(DENSE_NAMES) + self.places] = self.values
+
+
+class Featurizer:
+    """Makes rows under one vocabulary. The terms of a text are looked up once, however often it is repeated."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._terms: dict[Facts, tuple[NDArray[np.int32], NDArray[np.float32]]] = {}
+
+    def row(self, request: Request, facts: Facts, history: History) -> Row:
+        """What the text says, what the request adds, and what the past tells of both."""
+        tables = table_names(request, facts.tables)
+        buckets = context_buckets(request, tables)
+        past = history_features(HistoryKeys.of(request, facts.template, tables), history)
+        dense = np.empty(len(DENSE_NAMES), dtype=np.float32)
+        dense[: len(FACT_NAMES)] = facts.values
+        dense[len(FACT_NAMES) :] = [
+            *(feature(request) for feature in TIME_FEATURES),
+            *_shares(buckets, self._vocabulary),
+            *past,
+        ]
+        names = self._vocabulary.names(buckets)
+        places, values = self._terms_of(facts)
+        return Row(dense, np.concatenate([_places(names), places]), np.concatenate([_values(names), values]))
+
+    def _terms_of(self, facts: Facts) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        found = self._terms.get(facts)
+        if found is None:
+            terms = self._vocabulary.tfidf(facts.tokens)
+            found = self._terms[facts] = _places(terms), _values(terms)
+        return found
+
+
+def _places(columns: dict[int, float]) -> NDArray[np.int32]:
+    return np.fromiter(columns, np.int32, len(columns))
+
+
+def _values(columns: dict[int, float]) -> NDArray[np.float32]:
+    return np.fromiter(columns.values(), np.float32, len(columns))
 
 
 def has_past(vector: NDArray[np.float32]) -> bool:
@@ -64,15 +112,6 @@ def vector_length(vocabulary: Vocabulary) -> int:
 def column_names(vocabulary: Vocabulary) -> tuple[str, ...]:
     """Names of the vector's places, in order."""
     return DENSE_NAMES + vocabulary.columns
-
-
-def _dense(request: Request, statement: Statement, tree: Tree | None) -> list[float]:
-    return [
-        *(feature(statement.text) for feature in TEXT_FEATURES),
-        PARSE_STATUS_CODES[statement.parse_status],
-        *([feature(tree) for feature in TREE_FEATURES] if tree else _NO_TREE),
-        *(feature(request) for feature in TIME_FEATURES),
-    ]
 
 
 def _shares(buckets: Iterable[str], vocabulary: Vocabulary) -> list[float]:

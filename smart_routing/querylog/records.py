@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from sys import intern
 from typing import Final
 
 from smart_routing.request import Request
@@ -9,6 +10,11 @@ from smart_routing.request import Request
 FAILED: Final = "FAILED"
 FINISHED: Final = "FINISHED"
 RUNNING: Final = "RUNNING"
+
+_REPEATED: Final = (
+    "sql", "prepared_sql", "user", "source", "catalog", "schema", "cluster", "state", "query_type", "error_code",
+)  # fmt: skip
+"""What a log says again and again; equal texts are kept once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +63,15 @@ class QueryRecord:
         for name in ("create_time", "end_time"):
             if getattr(self, name).tzinfo is None:
                 raise ValueError(f"{name} {getattr(self, name)} of {self.query_id} has no time zone")
+        for name in _REPEATED:
+            text = getattr(self, name)
+            if text is not None:
+                object.__setattr__(self, name, intern(text))
+
+    @property
+    def text(self) -> str:
+        """The statement itself: of an EXECUTE the prepared one, where known."""
+        return self.sql if self.prepared_sql is None else self.prepared_sql
 
     @property
     def failed(self) -> bool:
@@ -73,7 +88,7 @@ class QueryRecord:
         """
         return Request(
             query_id=self.query_id,
-            sql=self.sql if self.prepared_sql is None else self.prepared_sql,
+            sql=self.text,
             user=self.user,
             submitted_at=self.create_time,
             source=self.source,

@@ -1,3 +1,4 @@
+import pickle
 from datetime import UTC, datetime
 
 import numpy as np
@@ -5,9 +6,9 @@ import pytest
 
 from smart_routing.errors import BundleError
 from smart_routing.features.context import bucket, context_buckets, table_names
+from smart_routing.features.facts import FACT_NAMES, read_facts
 from smart_routing.features.schema import DENSE_NAMES
 from smart_routing.features.statement import read_statement
-from smart_routing.features.tree import walk
 from smart_routing.features.vector import featurize, vector_length
 from smart_routing.features.vocabulary import Vocabulary
 from smart_routing.request import Request
@@ -36,9 +37,7 @@ def value(vector: np.ndarray, name: str) -> float:
 
 
 def tables(sql: str, **changes: object) -> tuple[str, ...]:
-    statement = read_statement(sql)
-    assert statement.tree is not None
-    return table_names(request(sql, **changes), walk(statement.tree))
+    return table_names(request(sql, **changes), read_facts(sql).tables)
 
 
 @pytest.mark.parametrize(
@@ -106,8 +105,20 @@ def test_buckets_hold_no_name() -> None:
 
 def test_statement_already_read_gives_the_same_vector() -> None:
     asked = request("select count(*) from t")
-    again = featurize(asked, vocabulary=VOCABULARY, statement=read_statement(asked.sql))
-    np.testing.assert_array_equal(featurize(asked, vocabulary=VOCABULARY), again)
+    for statement in (read_statement(asked.sql), read_facts(asked.sql)):
+        again = featurize(asked, vocabulary=VOCABULARY, statement=statement)
+        np.testing.assert_array_equal(featurize(asked, vocabulary=VOCABULARY), again)
+
+
+def test_vector_begins_with_what_the_text_says() -> None:
+    assert DENSE_NAMES[: len(FACT_NAMES)] == FACT_NAMES
+
+
+def test_facts_survive_the_way_from_another_process() -> None:
+    asked = request("select o.a, count(*) from Orders o join tpch.tiny.t using (a) group by 1")
+    facts = pickle.loads(pickle.dumps(read_facts(asked.sql)))
+    found = featurize(asked, vocabulary=VOCABULARY, statement=facts)
+    np.testing.assert_array_equal(found, featurize(asked, vocabulary=VOCABULARY))
 
 
 def test_vocabulary_survives_its_bytes() -> None:

@@ -3,8 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from smart_routing.features.context import table_names
-from smart_routing.features.statement import read_statement
-from smart_routing.features.tree import walk
+from smart_routing.features.facts import read_facts
 from smart_routing.history.keys import HistoryKeys
 from smart_routing.history.timeline import Run
 from smart_routing.querylog.records import TableInput
@@ -17,9 +16,8 @@ def keys_of(
     sql: str = "select * from a join b using (x)", *, user: str = "ana", source: str = "trino-cli"
 ) -> HistoryKeys:
     request = Request(query_id="q", sql=sql, user=user, source=source, catalog="lake", schema="ads", submitted_at=NOW)
-    statement = read_statement(sql)
-    tables = table_names(request, walk(statement.tree) if statement.tree else None)
-    return HistoryKeys.of(request, statement.template, tables)
+    facts = read_facts(sql)
+    return HistoryKeys.of(request, facts.template, table_names(request, facts.tables))
 
 
 def ran(

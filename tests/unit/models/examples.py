@@ -8,7 +8,7 @@ import numpy as np
 
 from models.dataset import Example
 from models.scoring import Scored
-from smart_routing.features.statement import read_statement
+from smart_routing.features.facts import read_facts
 from smart_routing.labels import QueryWeight
 from smart_routing.request import Request
 
@@ -24,7 +24,7 @@ def example(number: int, *, heavy: bool, sql: str | None = None) -> Example:
         request=Request(
             query_id=f"q{number}", sql=text, user="ana", catalog="lake", schema="search", submitted_at=submitted
         ),
-        statement=read_statement(text),
+        statement=read_facts(text),
         weight=QueryWeight.HEAVY if heavy else QueryWeight.LIGHT,
         cpu_seconds=400.0 if heavy else 2.0,
         peak_memory_bytes=0,

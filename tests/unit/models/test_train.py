@@ -16,8 +16,9 @@ from models.train import TrainParams, labels, matrix, read_params, soft_labels
 from models.vocabulary import VocabularyParams, fit_vocabulary
 from smart_routing.bundle import CONTENT, MANIFEST, read_bundle
 from smart_routing.errors import BundleError, SettingsError
+from smart_routing.features.facts import read_facts
 from smart_routing.features.schema import DENSE_NAMES
-from smart_routing.features.statement import ParseLimits, ParseStatus, read_statement
+from smart_routing.features.statement import ParseLimits, ParseStatus
 from smart_routing.features.vector import featurize
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
@@ -117,7 +118,7 @@ def test_golden_rows_are_spread_over_the_examples(params: TrainParams) -> None:
 
 def test_parse_caps_of_training_are_those_of_serving(params: TrainParams, tmp_path: Path) -> None:
     limits = ParseLimits(tokens=16)
-    capped = tuple(replace(found, statement=read_statement(found.request.sql, limits)) for found in EXAMPLES)
+    capped = tuple(replace(found, statement=read_facts(found.request.sql, limits)) for found in EXAMPLES)
     labelled = replace(LABELLED, examples=capped, limits=limits)
     candidate = make_candidate(labelled, RULE, params=params, gate=GATE)
     write_candidate(candidate, tmp_path / "bundle")
