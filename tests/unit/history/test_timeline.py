@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smart_routing.history.measures import DELAY, MEASURES, MOST_RUNS, NO_HISTORY, WINDOW, known_until
 from smart_routing.history.timeline import Timeline
@@ -103,3 +105,34 @@ def test_empty_log_has_no_past() -> None:
 def test_request_knows_the_last_full_hour_that_is_published(moment: datetime, expected: datetime) -> None:
     assert known_until(moment) == expected
     assert known_until(moment).tzinfo is UTC
+
+
+COSTS = st.floats(0, 1e9, allow_nan=False)
+
+
+@given(st.lists(st.tuples(st.floats(0, 400), COSTS, COSTS, st.booleans()), min_size=1, max_size=300))
+def test_measures_are_those_of_numpy_to_the_last_bit(told: list[tuple[float, float, float, bool]]) -> None:
+    runs = [
+        replace(ran(hours_ago=hours, cpu=cpu, heavy=heavy), memory_bytes=memory)  # type: ignore[arg-type]  # as parts of bytes
+        for hours, cpu, memory, heavy in told
+    ]
+    latest = sorted(
+        (run for run in runs if NOW - WINDOW <= run.ended_at < NOW), key=lambda run: run.ended_at.timestamp()
+    )[-MOST_RUNS:]
+    (row,) = Timeline(runs).as_of(NOW).measures((keys_of().template,))
+    if not latest:
+        assert np.isnan(row).all()
+        return
+    costs = np.array([(run.heavy, run.cpu_seconds, run.memory_bytes) for run in latest], dtype=np.float64)
+    idle = (NOW.timestamp() - latest[-1].ended_at.timestamp()) / 3600
+    quantiles = np.quantile(costs[:, 1:], (0.5, 0.9, 1.0), axis=0).T.ravel()
+    expected = np.array([len(latest), costs[:, 0].mean(), *quantiles, idle, np.nan, np.nan], dtype=np.float32)
+    np.testing.assert_array_equal(row, expected)
+
+
+def test_moment_that_was_forgotten_is_computed_again() -> None:
+    timeline = Timeline([ran(cpu=3.0)])
+    first = measures(timeline)
+    for hours in range(30):
+        measures(timeline, NOW + timedelta(hours=hours + 1))
+    assert measures(timeline) == pytest.approx(first, nan_ok=True)
