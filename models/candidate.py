@@ -4,7 +4,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import numpy as np
 
 from models import package, plots
 from models.baseline import score_by_heuristic
@@ -13,12 +15,16 @@ from models.convert import Parity, compare
 from models.dataset import Example, Labelled
 from models.evaluate import Contender, EvaluationReport, evaluate
 from models.gate import GateThresholds, GateVerdict, judge
+from models.progress import counted
 from models.scoring import Scored, score_by_router
 from models.split import USUAL_SPLIT, Split, SplitRule, split_by_time
 from models.train import Trained, TrainParams, matrix, predict, train
 from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.inference import Model, scores
 from smart_routing.labels import LabelRule
+
+_ROWS: Final = 4096
+"""Whose vectors are held at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +129,11 @@ def _contender(model: Model, holdout: Sequence[Example], history: HistorySource)
 
 
 def _prove_parity(model: Model, trained: Trained, labelled: Labelled) -> Parity:
-    features = matrix(labelled.reads, trained.vocabulary, labelled.history)
-    native, converted = predict(trained.booster, features), scores(model.session, features)
-    return compare(native, converted, threshold=model.threshold)
+    """Both engines on every read, some at a time: all vectors together may not fit into memory."""
+    reads, native, converted = labelled.reads, [], []
+    parts = [reads[start : start + _ROWS] for start in range(0, len(reads), _ROWS)]
+    for part in counted(parts, "compare XGBoost with ONNX", total=len(reads), each=len):
+        features = matrix(part, trained.vocabulary, labelled.history)
+        native.append(predict(trained.booster, features))
+        converted.append(scores(model.session, features))
+    return compare(np.concatenate(native), np.concatenate(converted), threshold=model.threshold)

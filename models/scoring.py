@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.dataset import Example
+from models.progress import counted
 from smart_routing.history.measures import HistorySource
 from smart_routing.inference import Model
 from smart_routing.labels import QueryWeight
@@ -57,8 +58,10 @@ class Scored:
 
 def score_by_router(examples: Sequence[Example], model: Model, history: HistorySource) -> Scored:
     """Send every example through the whole policy chain, as serving would, with the past as it was known then."""
-    router = Router(model=model, history=history)
-    return scored(examples, [_score(router.decide(example.request)) for example in examples])
+    router = Router(model=model, history=history, keep_vectors=False)
+    requests, facts = [example.request for example in examples], [example.statement for example in examples]
+    decisions = counted(router.decide_all(requests, facts), "score", total=len(examples))
+    return scored(examples, [_score(decision) for decision in decisions])
 
 
 def scored(examples: Sequence[Example], score: Sequence[float]) -> Scored:

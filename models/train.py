@@ -1,6 +1,7 @@
 """Training: the vector matrix, XGBoost with early stopping at the end of the training block, and the pruned refit."""
 
-from collections.abc import Mapping, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,10 +10,13 @@ import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.sparse import csr_matrix, vstack
 
 from models.dataset import Example
+from models.progress import Progress, counted
 from models.vocabulary import VocabularyParams, fit_vocabulary
-from smart_routing.features.vector import column_names, featurize, without_past
+from smart_routing.features.schema import DENSE_NAMES
+from smart_routing.features.vector import PAST, Featurizer, Row, column_names, vector_length
 from smart_routing.features.vocabulary import Vocabulary
 from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.labels import LabelRule
@@ -63,6 +67,14 @@ class LabelParams(BaseModel):
     softness: float = Field(gt=0)
 
 
+class RowsParams(BaseModel):
+    """Of a longer training block the trees and the vocabulary see `most` rows, evenly spaced in time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    most: int = Field(100_000, gt=0)
+
+
 class TrainParams(BaseModel):
     """The whole of params.toml, and the seed."""
 
@@ -72,6 +84,7 @@ class TrainParams(BaseModel):
     booster: BoosterParams
     rounds: RoundsParams
     labels: LabelParams
+    rows: RowsParams = RowsParams()
     seed: int = 0
 
 
@@ -94,32 +107,53 @@ def read_params(path: Path = PARAMS_FILE, *, seed: int = 0) -> TrainParams:
 def train(examples: Sequence[Example], rule: LabelRule, params: TrainParams, *, history: HistorySource) -> Trained:
     """Fit on all n-grams, keep the columns that trees use, and fit again on those alone.
 
-    Same examples, parameters and lock give the same bytes.
+    Same examples, parameters and lock give the same bytes. A block of more than `params.rows.most` rows is thinned, its
+    past is not: memory and time are bounded.
     """
+    examples = evenly_spaced(examples, params.rows.most)
     targets = soft_labels(examples, rule, softness=params.labels.softness)
     whole = fit_vocabulary(examples, params.vocabulary)
-    vocabulary = whole.pruned(gain(_search(matrix(examples, whole, history), targets, params), whole))
-    vectors = matrix(examples, vocabulary, history)
-    rounds = _search(vectors, targets, params).best_iteration + 1
-    booster = xgb.train(booster_settings(params), _with_blind_copies(vectors, targets), rounds)
+    vectors = sparse_matrix(examples, whole, history)
+    vocabulary = whole.pruned(gain(_search(vectors, targets, params, what="rounds over all terms"), whole))
+    vectors = vectors[:, _places(vocabulary, whole)]
+    rounds = _search(vectors, targets, params, what="rounds").best_iteration + 1
+    booster = _boost(_with_blind_copies(vectors, targets), params, rounds=rounds, what="last fit")
     return Trained(booster, vocabulary, len(whole.idf), rounds, gain(booster, vocabulary))
+
+
+def evenly_spaced(examples: Sequence[Example], most: int) -> Sequence[Example]:
+    """All of them, or `most`, from the first on."""
+    count = len(examples)
+    return examples if count <= most else [examples[number * count // most] for number in range(most)]
 
 
 def matrix(
     examples: Sequence[Example], vocabulary: Vocabulary, history: HistorySource = NO_HISTORY
 ) -> NDArray[np.float32]:
     """Vectors of the examples, each with the past as it was known at its time; shape (n, features)."""
-    return np.stack(
-        [
-            featurize(
-                example.request,
-                vocabulary=vocabulary,
-                history=history.at(example.request.submitted_at),
-                statement=example.statement,
-            )
-            for example in examples
-        ]
-    )
+    featurizer = Featurizer(vocabulary)
+    return featurizer.matrix(list(_rows(examples, featurizer, history)))
+
+
+def sparse_matrix(examples: Sequence[Example], vocabulary: Vocabulary, history: HistorySource) -> csr_matrix:
+    """The same with what is absent left out: of thousands of terms a statement has a hundred."""
+    featurizer, columns, values = Featurizer(vocabulary), array("i"), array("f")
+    ends = [0]
+    for row in counted(_rows(examples, featurizer, history), "featurize", total=len(examples)):
+        known = np.flatnonzero(~np.isnan(row.dense)).astype(np.int32)
+        columns.frombytes(np.concatenate([known, len(DENSE_NAMES) + row.places]).tobytes())
+        values.frombytes(np.concatenate([row.dense[known], row.values]).tobytes())
+        ends.append(len(columns))
+    shape = (len(examples), vector_length(vocabulary))
+    vectors = csr_matrix((np.frombuffer(values, np.float32), np.frombuffer(columns, np.int32), ends), shape=shape)
+    vectors.sort_indices()
+    return vectors
+
+
+def _rows(examples: Sequence[Example], featurizer: Featurizer, history: HistorySource) -> Iterator[Row]:
+    for example in examples:
+        past = history.at(example.request.submitted_at)
+        yield featurizer.row(example.request, example.statement, past)
 
 
 def labels(examples: Sequence[Example]) -> NDArray[np.bool_]:
@@ -161,19 +195,60 @@ def booster_settings(params: TrainParams) -> dict[str, object]:
     return {**_FIXED, **params.booster.model_dump(), "seed": params.seed}
 
 
-def _search(vectors: NDArray[np.float32], targets: NDArray[np.float32], params: TrainParams) -> xgb.Booster:
+def _search(vectors: csr_matrix, targets: NDArray[np.float32], params: TrainParams, *, what: str) -> xgb.Booster:
     """A booster that has not seen the end of the block, on which early stopping chose its `best_iteration`."""
     watched = round(len(targets) * (1 - params.rounds.watched_share))
-    return xgb.train(
-        booster_settings(params),
+    return _boost(
         _with_blind_copies(vectors[:watched], targets[:watched]),
-        params.rounds.most,
-        evals=[(xgb.DMatrix(vectors[watched:], targets[watched:]), "watched")],
-        early_stopping_rounds=params.rounds.patience,
-        verbose_eval=False,
+        params,
+        rounds=params.rounds.most,
+        what=what,
+        watch=xgb.DMatrix(vectors[watched:], targets[watched:]),
     )
 
 
-def _with_blind_copies(vectors: NDArray[np.float32], targets: NDArray[np.float32]) -> xgb.DMatrix:
+def _boost(
+    rows: xgb.DMatrix, params: TrainParams, *, rounds: int, what: str, watch: xgb.DMatrix | None = None
+) -> xgb.Booster:
+    """Trees for `rounds`, or until they stop getting better on what they `watch`."""
+    return xgb.train(
+        booster_settings(params),
+        rows,
+        rounds,
+        evals=[(watch, "watched")] if watch else [],
+        early_stopping_rounds=params.rounds.patience if watch else None,
+        verbose_eval=False,
+        callbacks=[_RoundsTold(what, rounds)],
+    )
+
+
+class _RoundsTold(xgb.callback.TrainingCallback):
+    """Progress of boosting; early stopping may end it long before the last round."""
+
+    def __init__(self, what: str, rounds: int) -> None:
+        self._progress = Progress(what, rounds)
+
+    def after_iteration(self, model: xgb.Booster, epoch: int, evals_log: object) -> bool:  # noqa: ARG002  # xgboost's
+        self._progress.reached(epoch + 1)
+        return False
+
+    def after_training(self, model: xgb.Booster) -> xgb.Booster:
+        self._progress.end()
+        return model
+
+
+def _places(vocabulary: Vocabulary, whole: Vocabulary) -> list[int]:
+    """Where the columns of a pruned vocabulary stand under the whole one."""
+    dense = len(DENSE_NAMES)
+    return [*range(dense), *(dense + whole.places[column] for column in vocabulary.columns)]
+
+
+def _with_blind_copies(vectors: csr_matrix, targets: NDArray[np.float32]) -> xgb.DMatrix:
     """Every row twice, once as if nothing was known of its past: trees then know what to do where nothing is."""
-    return xgb.DMatrix(np.concatenate([vectors, without_past(vectors)]), np.concatenate([targets, targets]))
+    return xgb.DMatrix(vstack([vectors, _without_past(vectors)], format="csr"), np.concatenate([targets, targets]))
+
+
+def _without_past(vectors: csr_matrix) -> csr_matrix:
+    kept = (vectors.indices < PAST.start) | (vectors.indices >= PAST.stop)
+    ends = np.concatenate([[0], np.cumsum(kept)])[vectors.indptr]
+    return csr_matrix((vectors.data[kept], vectors.indices[kept], ends), shape=vectors.shape)

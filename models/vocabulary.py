@@ -31,6 +31,8 @@ def fit_vocabulary(examples: Sequence[Example], params: VocabularyParams | None 
     for example in examples:
         term_rows.update(set(terms(example.statement.tokens)))
         bucket_rows.update(_buckets(example))
+    for name in bucket_rows:
+        term_rows.pop(name, None)  # a column of one name cannot stand for two
     frequent = _most_frequent(term_rows, params)
     names = sorted(name for name, rows in bucket_rows.items() if rows >= params.min_rows)
     count = len(examples)

@@ -63,6 +63,10 @@ class Model:
         """P(heavy) of one vector, in [0, 1]."""
         return float(scores(self.session, vector[np.newaxis, :])[0])
 
+    def heavy_probabilities(self, vectors: NDArray[np.float32]) -> list[float]:
+        """P(heavy) of each row of an (n, features) matrix, in [0, 1]."""
+        return [float(score) for score in scores(self.session, vectors)]
+
     def _check(self, row: GoldenRow) -> None:
         try:
             found = self.heavy_probability(self.vector(golden_request(row)))

@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_routing.features.facts import Facts
 from smart_routing.features.statement import ParseStatus, Statement, StatementKind, read_statement
 from smart_routing.history.measures import NO_HISTORY, History
 from smart_routing.inference import Model
@@ -70,16 +71,22 @@ class RoutingDecision:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """All that a rule may look at; the statement is read when the first rule asks for it, and once."""
+    """All that a rule may look at; the statement is read when the first rule asks for it, and once.
+
+    `facts` are those of a statement that was read before, under the limits of the model.
+    """
 
     request: Request
     model: Model | None = None
     policy: Policy = NO_POLICY
     known_heavy: KnownHeavy = NOTHING_KNOWN
     history: History = NO_HISTORY
+    facts: Facts | None = None
 
     @cached_property
-    def statement(self) -> Statement:
+    def statement(self) -> Statement | Facts:
+        if self.facts is not None:
+            return self.facts
         return self.model.read(self.request.sql) if self.model else read_statement(self.request.sql)
 
     @property
@@ -125,7 +132,7 @@ def too_large(case: Case) -> RoutingDecision | None:
 
 def unparsable(case: Case) -> RoutingDecision | None:
     """No text to judge: blanks, comments, or EXECUTE of a name, whose statement is elsewhere."""
-    tokens = case.statement.text.tokens
+    tokens = case.statement.tokens
     textless = not any(token != ";" for token in tokens)
     elsewhere = case.kind == StatementKind.UNKNOWN and tokens[:1] == ("execute",)
     if not (textless or elsewhere):
@@ -174,8 +181,12 @@ def by_model(case: Case) -> RoutingDecision | None:
     if case.model is None:
         return None
     vector = case.model.vector(case.request, case.statement, history=case.history)
-    probability = case.model.heavy_probability(vector)
-    threshold = case.model.threshold_for(vector)
+    return judged(case, case.model, vector, probability=case.model.heavy_probability(vector))
+
+
+def judged(case: Case, model: Model, vector: NDArray[np.float32], *, probability: float) -> RoutingDecision:
+    """What a model's probability for a vector comes to; raises `ArithmeticError` for what is no probability."""
+    threshold = model.threshold_for(vector)
     if not 0.0 <= probability <= 1.0 or math.isnan(threshold):
         raise ArithmeticError(f"P(heavy) is {probability}, threshold {threshold}: expected 0 to 1")
     return RoutingDecision(
@@ -183,7 +194,7 @@ def by_model(case: Case) -> RoutingDecision | None:
         reason=Reason.MODEL,
         heavy_probability=probability,
         threshold=threshold,
-        model_version=case.model.version,
+        model_version=model.version,
         history_snapshot=case.history.snapshot,
         policy_revision=case.policy.revision,
         known_heavy_generation=case.known_heavy.generation,
@@ -192,7 +203,7 @@ def by_model(case: Case) -> RoutingDecision | None:
     )
 
 
-POLICY_CHAIN: Final[tuple[Rule, ...]] = (
+RULES: Final[tuple[Rule, ...]] = (
     override,
     too_large,
     unparsable,
@@ -201,5 +212,7 @@ POLICY_CHAIN: Final[tuple[Rule, ...]] = (
     metadata_statement,
     known_heavy_template,
     no_model,
-    by_model,
 )
+"""All that comes before the model."""
+
+POLICY_CHAIN: Final[tuple[Rule, ...]] = (*RULES, by_model)

@@ -56,8 +56,10 @@ class Facts:
         return float(self.values[FACT_NAMES.index(name)])
 
 
-def facts_of(statement: Statement) -> Facts:
+def facts_of(statement: Statement | Facts) -> Facts:
     """What a statement that was read says; walks its tree once."""
+    if isinstance(statement, Facts):
+        return statement
     tree = walk(statement.tree) if statement.tree is not None else None
     return Facts(
         kind=statement.kind,

@@ -1,6 +1,6 @@
 """`featurize`: a request becomes the vector that every model sees. Training, monitoring and serving all call it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,7 +17,7 @@ from smart_routing.history.keys import HistoryKeys
 from smart_routing.history.measures import NO_HISTORY, History
 from smart_routing.request import Request
 
-_PAST: Final = slice(DENSE_NAMES.index(next(iter(HISTORY_FEATURES))), len(DENSE_NAMES))
+PAST: Final = slice(DENSE_NAMES.index(next(iter(HISTORY_FEATURES))), len(DENSE_NAMES))
 """The places of the history."""
 
 
@@ -34,10 +34,10 @@ def featurize(
     every term or name that the statement does not have. Without `statement` the text is read under the default caps;
     `Model.vector` reads it under those of the model.
     """
-    facts = statement if isinstance(statement, Facts) else facts_of(statement or read_statement(request.sql))
-    vector = np.full(vector_length(vocabulary), np.nan, dtype=np.float32)
-    Featurizer(vocabulary).row(request, facts, history).write(vector)
-    return vector
+    facts = facts_of(statement or read_statement(request.sql))
+    featurizer = Featurizer(vocabulary)
+    row = featurizer.row(request, facts, history)
+    return featurizer.matrix([row]).reshape(-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,13 @@ class Featurizer:
         places, values = self._terms_of(facts)
         return Row(dense, np.concatenate([_places(names), places]), np.concatenate([_values(names), values]))
 
+    def matrix(self, rows: Sequence[Row]) -> NDArray[np.float32]:
+        """The rows as vectors, shape (n, features)."""
+        vectors = np.full((len(rows), vector_length(self._vocabulary)), np.nan, dtype=np.float32)
+        for vector, row in zip(vectors, rows, strict=True):
+            row.write(vector)
+        return vectors
+
     def _terms_of(self, facts: Facts) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         found = self._terms.get(facts)
         if found is None:
@@ -95,13 +102,13 @@ def _values(columns: dict[int, float]) -> NDArray[np.float32]:
 
 def has_past(vector: NDArray[np.float32]) -> bool:
     """Whether the history knew anything at all of the request: its template, its user, its source or a table."""
-    return not bool(np.isnan(vector[_PAST]).all())
+    return not bool(np.isnan(vector[PAST]).all())
 
 
 def without_past(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
     """The same vectors, shape (n, features), as they are where no history is known."""
     blind = vectors.copy()
-    blind[:, _PAST] = np.nan
+    blind[:, PAST] = np.nan
     return blind
 
 
