@@ -13,7 +13,7 @@ from models.cost import misrouting_cost
 from models.scoring import Scored
 from smart_routing.bundle import Threshold
 from smart_routing.labels import LabelRule
-from smart_routing.statistics import bootstrap_interval, interval, lower_limit
+from smart_routing.statistics import interval, lower_limit, share_interval, sum_interval
 
 CONFIDENCE: Final = 0.95
 
@@ -138,7 +138,7 @@ def cost_difference(ours: Contender, theirs: Contender, rule: LabelRule) -> Cost
         misrouting_cost(contender.rows, threshold=contender.threshold.value, rule=rule) for contender in (ours, theirs)
     )
     difference = first - second
-    low, high = bootstrap_interval(ours.rows.template.tolist(), lambda drawn: float(difference[drawn].sum()))
+    low, high = sum_interval(ours.rows.template, difference)
     return CostDifference(value=float(difference.sum()), low=low, high=high)
 
 
@@ -151,7 +151,7 @@ def _share(rows: Scored, hit: Callable[[Scored], NDArray[np.bool_]]) -> Share:
         templates = len(np.unique(rows.template))
         low, high = interval(templates if hits.all() else 0, templates, CONFIDENCE)
     else:
-        low, high = bootstrap_interval(rows.template.tolist(), lambda drawn: float(hits[drawn].mean()))
+        low, high = share_interval(rows.template, hits)
     return Share(value=float(hits.mean()), low=low, high=high)
 
 

@@ -1,6 +1,6 @@
 """Exact binomial limits, the Neyman-Pearson order statistic, and the bootstrap over templates."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -60,13 +60,39 @@ def bootstrap(
     _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
     order = np.argsort(group_of_row, kind="stable")
     rows_of_group = np.split(order, np.cumsum(np.bincount(group_of_row))[:-1])
-    random = np.random.default_rng(seed)
     return [
-        statistic(
-            np.concatenate([rows_of_group[g] for g in random.integers(len(rows_of_group), size=len(rows_of_group))])
-        )
-        for _ in range(draws)
+        statistic(np.concatenate([rows_of_group[group] for group in drawn]))
+        for drawn in _drawn_groups(len(rows_of_group), draws, seed)
     ]
+
+
+def bootstrap_sums(
+    groups: Sequence[str] | NDArray[np.str_], columns: NDArray[np.float64], *, draws: int = 1000, seed: int = 0
+) -> NDArray[np.float64]:
+    """Sums over the rows that `bootstrap` would draw, shape (draws, k) for columns of shape (n, k).
+
+    Each group is summed once: however many rows there are, a draw costs only as much as there are groups.
+    """
+    _, group_of_row = np.unique(np.asarray(groups), return_inverse=True)
+    sums = np.stack([np.bincount(group_of_row, weights=column) for column in columns.T], axis=1)
+    times = (np.bincount(drawn, minlength=len(sums)) for drawn in _drawn_groups(len(sums), draws, seed))
+    return np.stack([drawn @ sums for drawn in times])
+
+
+def sum_interval(groups: Sequence[str] | NDArray[np.str_], values: NDArray[np.float64]) -> tuple[float, float]:
+    """Percentile interval of the sum of a value, shape (n,), over whole groups drawn with replacement."""
+    return percentile_interval(bootstrap_sums(groups, values[:, np.newaxis])[:, 0].tolist())
+
+
+def share_interval(groups: Sequence[str] | NDArray[np.str_], hits: NDArray[np.bool_]) -> tuple[float, float]:
+    """Percentile interval of the share of rows that hit, shape (n,), over whole groups drawn with replacement."""
+    drawn = bootstrap_sums(groups, np.stack([hits, np.ones(len(hits))], axis=1))
+    return percentile_interval((drawn[:, 0] / drawn[:, 1]).tolist())
+
+
+def _drawn_groups(groups: int, draws: int, seed: int) -> Iterator[NDArray[np.int64]]:
+    random = np.random.default_rng(seed)
+    return (random.integers(groups, size=groups) for _ in range(draws))
 
 
 def percentile_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float]:

@@ -6,10 +6,13 @@ import pytest
 from smart_routing.statistics import (
     bootstrap,
     bootstrap_interval,
+    bootstrap_sums,
     interval,
     lower_limit,
     misses_allowed,
     percentile_interval,
+    share_interval,
+    sum_interval,
     upper_limit,
 )
 
@@ -69,3 +72,19 @@ def test_bootstrap_draws_whole_groups() -> None:
 )
 def test_undefined_values_are_left_out_of_an_interval(values: list[float], expected: tuple[float, float]) -> None:
     assert percentile_interval(values) == pytest.approx(expected, nan_ok=True)
+
+
+def test_sums_over_drawn_groups_are_those_of_the_drawn_rows() -> None:
+    random = np.random.default_rng(5)
+    groups = [f"t{number}" for number in random.integers(40, size=500)]
+    columns = np.stack([random.integers(2, size=500), random.integers(1000, size=500)], axis=1).astype(np.float64)
+    by_rows = bootstrap(groups, lambda rows: columns[rows].sum(axis=0).tolist(), draws=100, seed=9)
+    np.testing.assert_array_equal(bootstrap_sums(groups, columns, draws=100, seed=9), by_rows)
+
+
+def test_intervals_of_sums_and_shares_are_those_of_the_bootstrap() -> None:
+    random = np.random.default_rng(6)
+    groups = [f"t{number}" for number in random.integers(40, size=500)]
+    costs, hits = random.lognormal(size=500), random.random(500) < 0.2
+    assert sum_interval(groups, costs) == pytest.approx(bootstrap_interval(groups, lambda rows: costs[rows].sum()))
+    assert share_interval(groups, hits) == bootstrap_interval(groups, lambda rows: float(hits[rows].mean()))
