@@ -9,7 +9,7 @@ PYTEST_ARGS ?=
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-.PHONY: help setup demo stack stack-down querylog bench-isolation test check format format-check lint types imports docs lock services bench proof clean
+.PHONY: help setup demo stack stack-down querylog bench-isolation bench-offline test check format format-check lint types imports docs lock services bench proof clean
 
 # uv does not read pip's configuration: an index, a certificate or a time limit set for pip is handed on.
 define as_pip
@@ -58,6 +58,9 @@ querylog: setup ## a new real query log from two Trinos; MINUTES=10 SEED=1
 
 bench-isolation: setup ## light statements with and without routing, 5 pairs; BENCH_ARGS=--quick
 	@$(BIN)/python -m benchmarks.isolation $(BENCH_ARGS)
+
+bench-offline: setup ## training on a drawn log of 1.2 M rows: time, memory, statements a second; BENCH_ARGS="--rows 100000"
+	@$(BIN)/python -m benchmarks.offline --keep $(BENCH_ARGS)
 
 test: setup ## every test this machine can run; names what it cannot run, and why
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -72,7 +72,7 @@ class RowsParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    most: int = Field(100_000, gt=0)
+    most: int = Field(50_000, gt=0)
 
 
 class TrainParams(BaseModel):

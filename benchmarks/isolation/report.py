@@ -17,8 +17,6 @@ from benchmarks.workload.source import cluster_limits
 from infra.local.scale import SCALED_RULE
 
 HEADING: Final = "## Isolation"
-SECTION: Final = re.compile(rf"^{HEADING}$.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-
 TEXT: Final = """{heading}
 
 The same statements at the same times on two equal Trinos in turn (round-robin), and on small/large by the router
@@ -104,9 +102,11 @@ def section(results: Results) -> str:
 
 
 def write_section(text: str, page: Path) -> None:
-    """Puts the section in the place of the one before, or at the end of the page."""
+    """Puts the section in the place of the one of its heading, or at the end of the page."""
     before = page.read_text() if page.exists() else "# Performance\n"
-    after, replaced = SECTION.subn(lambda _: f"{text}\n", before)
+    heading = re.escape(text.partition("\n")[0])
+    old = re.compile(rf"^{heading}$.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+    after, replaced = old.subn(lambda _: f"{text}\n", before)
     page.write_text((after if replaced else f"{before.rstrip()}\n\n{text}").rstrip() + "\n")
 
 
