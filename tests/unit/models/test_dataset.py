@@ -1,3 +1,4 @@
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -173,3 +174,10 @@ def test_past_between_two_attempts_knows_the_first() -> None:
     np.testing.assert_array_equal(
         whole.history.as_of(moment).measures(keys), between.history.as_of(moment).measures(keys)
     )
+
+
+def test_statement_that_is_repeated_and_fails_each_time_is_merged_in_linear_time() -> None:
+    failing = [attempt(f"q{number:05d}", minutes=number * 40.0, error=SIZE) for number in range(20_000)]
+    began = time.process_time()
+    assert label(failing, RULE).merged == 0
+    assert time.process_time() - began < 10

@@ -12,7 +12,7 @@ from models.candidate import make_candidate, write_candidate
 from models.convert import compare
 from models.dataset import Labelled, label
 from models.gate import GateThresholds
-from models.train import TrainParams, labels, matrix, read_params, soft_labels
+from models.train import TrainParams, evenly_spaced, labels, matrix, read_params, soft_labels, train
 from models.vocabulary import VocabularyParams, fit_vocabulary
 from smart_routing.bundle import CONTENT, MANIFEST, read_bundle
 from smart_routing.errors import BundleError, SettingsError
@@ -20,6 +20,7 @@ from smart_routing.features.facts import read_facts
 from smart_routing.features.schema import DENSE_NAMES
 from smart_routing.features.statement import ParseLimits, ParseStatus
 from smart_routing.features.vector import featurize
+from smart_routing.history.measures import NO_HISTORY
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
 from smart_routing.querylog.records import QueryRecord
@@ -161,3 +162,12 @@ def test_row_of_the_matrix_has_the_past_as_it_was_known_then() -> None:
     column = DENSE_NAMES.index("template_cpu_max")
     found = matrix(asked, fit_vocabulary(EXAMPLES[:5]), label([record], RULE).history)[:, column]
     np.testing.assert_array_equal(found, np.array([np.nan, np.nan, 7.0], dtype=np.float32))
+
+
+def test_longer_block_is_thinned_evenly_and_the_rest_is_not_looked_at(params: TrainParams) -> None:
+    thin = params.model_copy(update={"rows": params.rows.model_copy(update={"most": 200})})
+    whole = evenly_spaced(EXAMPLES, 200)
+    assert list(whole) == list(EXAMPLES[::3])
+    assert evenly_spaced(EXAMPLES, 600) is EXAMPLES
+    found, expected = train(EXAMPLES[1:], RULE, thin, history=NO_HISTORY), evenly_spaced(EXAMPLES[1:], 200)
+    assert found.vocabulary.share == fit_vocabulary(expected).share
