@@ -114,7 +114,8 @@ def read_current(events: str | None, window: Window, model: Model) -> pd.DataFra
     bundle = model.bundle
     labelled = label(records, bundle.label_rule, read_exclusions(), limits=bundle.parse_limits)
     current = (example.request for example in labelled.reads if example.request.submitted_utc >= window.start)
-    return monitoring_frame(current, model, labelled.history)
+    facts = {example.request.sql: example.statement for example in labelled.examples}
+    return monitoring_frame(current, model, labelled.history, facts=facts)
 
 
 @task(cache_policy=NO_CACHE)

@@ -97,11 +97,18 @@ def make(labelled: Labelled, rule: LabelRule, seed: int, split_rule: SplitRule) 
 @task(cache_policy=NO_CACHE)
 def write(candidate: Candidate, folder: Path) -> str:
     """The bundle, and the drift reference: all reads, those that the trees learnt from apart."""
-    split, gain = candidate.split, candidate.trained.gain
+    split, labelled = candidate.split, candidate.labelled
     learnt, held_out = (
         [example.request for example in block] for block in (split.train, split.calibration + split.holdout)
     )
-    reference = make_reference(learnt, held_out, model=candidate.model, gain=gain, history=candidate.labelled.history)
+    reference = make_reference(
+        learnt,
+        held_out,
+        model=candidate.model,
+        gain=candidate.trained.gain,
+        history=labelled.history,
+        facts={example.request.sql: example.statement for example in labelled.reads},
+    )
     write_reference(reference, folder / REFERENCE_ARTIFACT)
     return write_candidate(candidate, folder / protocol.BUNDLE_ARTIFACT_PATH)
 

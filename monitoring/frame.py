@@ -1,12 +1,15 @@
 """`monitoring_frame`: statements as a model sees them, one row each; the reference and every window are made by it."""
 
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
 from smart_routing.features.context import bucket
+from smart_routing.features.facts import Facts, facts_of
 from smart_routing.features.schema import DENSE_NAMES
 from smart_routing.features.vocabulary import Vocabulary, terms
 from smart_routing.history.measures import NO_HISTORY, HistorySource
@@ -51,24 +54,56 @@ _DTYPES: Final = {
 }
 
 
-def monitoring_frame(requests: Iterable[Request], model: Model, history: HistorySource = NO_HISTORY) -> pd.DataFrame:
+def monitoring_frame(
+    requests: Iterable[Request],
+    model: Model,
+    history: HistorySource = NO_HISTORY,
+    *,
+    facts: Mapping[str, Facts] | None = None,
+) -> pd.DataFrame:
     """A row for each request that the model decides, with the columns of `COLUMNS`; rules' statements are left out.
 
     The tenant is catalog.schema; users are hashed buckets, templates fingerprints, and no text of a statement is
-    kept. Of a feature, NaN means that the statement has none.
+    kept. Of a feature, NaN means that the statement has none. `facts` are those of texts that were read before.
     """
-    router = Router(model=model, history=history)
-    decided = [(request, router.decide(request)) for request in requests]
-    rows = [_row(request, decision, model) for request, decision in decided if decision.reason is Reason.MODEL]
-    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    texts = _Texts(model, facts or {})
+    asked = list(requests)
+    decisions = Router(model=model, history=history).decide_all(asked, [texts.facts(one.sql) for one in asked])
+    rows, dense = [], array("f")
+    for request, decision in zip(asked, decisions, strict=True):
+        if decision.reason is Reason.MODEL and decision.vector is not None:
+            rows.append((*_row(request, decision, model), *texts.known(request.sql)))
+            dense.frombytes(decision.vector[: len(DENSE_NAMES)].tobytes())
+    told = pd.DataFrame(rows, columns=[*COLUMNS[: -len(DENSE_NAMES)]])
+    features = np.frombuffer(dense, np.float32).reshape(-1, len(DENSE_NAMES))
+    frame = pd.concat([told, pd.DataFrame(features, columns=list(DENSE_NAMES))], axis=1)
     return frame.astype(_DTYPES)
 
 
+class _Texts:
+    """What each distinct text says, and how much of it the model's vocabulary knows."""
+
+    def __init__(self, model: Model, facts: Mapping[str, Facts]) -> None:
+        self._model = model
+        limits = model.bundle.parse_limits
+        self._facts = {text: said for text, said in facts.items() if said.limits == limits}
+        self._known: dict[str, tuple[float, float]] = {}
+
+    def facts(self, sql: str) -> Facts:
+        if sql not in self._facts:
+            self._facts[sql] = facts_of(self._model.read(sql))
+        return self._facts[sql]
+
+    def known(self, sql: str) -> tuple[float, float]:
+        if sql not in self._known:
+            self._known[sql] = _terms_known(self.facts(sql).tokens, self._model.bundle.vocabulary)
+        return self._known[sql]
+
+
 def _row(request: Request, decision: RoutingDecision, model: Model) -> tuple[object, ...]:
-    vector, probability = decision.vector, decision.heavy_probability
-    if vector is None or probability is None:
-        raise AssertionError("a decision of the model carries its vector and probability")
-    tokens = model.read(request.sql).tokens
+    probability = decision.heavy_probability
+    if probability is None:
+        raise AssertionError("a decision of the model carries its probability")
     return (
         request.submitted_utc,
         f"{request.catalog or ''}.{request.schema or ''}",
@@ -78,8 +113,6 @@ def _row(request: Request, decision: RoutingDecision, model: Model) -> tuple[obj
         probability,
         decision.weight is QueryWeight.HEAVY,
         near(probability, model.threshold),
-        *_terms_known(tokens, model.bundle.vocabulary),
-        *vector[: len(DENSE_NAMES)].tolist(),
     )
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from monitoring.frame import HEAVY, HEAVY_PROBABILITY, NEAR_THRESHOLD, SUBMITTED_AT, TEXT_COLUMNS, monitoring_frame
 from smart_routing.errors import BundleError
 from smart_routing.features.context import CONTEXT_FIELDS
+from smart_routing.features.facts import Facts
 from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.inference import Model
 from smart_routing.request import Request
@@ -76,11 +77,15 @@ def make_reference(
     model: Model,
     gain: Mapping[str, float],
     history: HistorySource = NO_HISTORY,
+    facts: Mapping[str, Facts] | None = None,
 ) -> Reference:
-    """The reference of `model`: the requests of its training block, and those of calibration and holdout."""
+    """The reference of `model`: the requests of its training block, and those of calibration and holdout.
+
+    `facts` are those of texts that were read before.
+    """
     blocks = [
-        monitoring_frame(learnt, model, history).assign(**{LEARNT: True}),
-        monitoring_frame(held_out, model, history).assign(**{LEARNT: False}),
+        monitoring_frame(learnt, model, history, facts=facts).assign(**{LEARNT: True}),
+        monitoring_frame(held_out, model, history, facts=facts).assign(**{LEARNT: False}),
     ]
     return Reference(pd.concat(blocks, ignore_index=True), dict(gain))
 
