@@ -1,5 +1,6 @@
 """Evaluate a registered version on what came after it was made, beside the champion, and record the gate's verdict."""
 
+import time
 from argparse import Namespace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,10 +13,12 @@ from flows.champion import load_champion
 from flows.command import CommandParser, add_events, positive, run
 from flows.judgement import Judgement
 from flows.query_events import read_whole_log
-from models.candidate import Examination, examine, write_examination
-from models.dataset import Example, Labelled, label
+from models.candidate import Exam, Examination, examine, write_examination
+from models.dataset import Labelled, label
 from models.exclusions import read_exclusions
+from models.footprint import bundle_bytes
 from models.gate import read_gate
+from models.lineage import evidence_metrics
 from models.registry import ModelRegistry
 from models.report import evaluation_lines, verdict_lines
 from models.split import submitted_after
@@ -33,9 +36,9 @@ def evaluate_model_flow(version: int, events: str | None = None, dry_run: bool =
     registered = find(version)
     model = load(registered)
     labelled = label_log(events, whole(model))
-    holdout = held_out(whole(labelled), registered)
-    champion = load_champion(holdout[0].request.submitted_utc, besides=version)
-    examination = judge(whole(model), whole(holdout), whole(labelled), champion=whole(champion))
+    exam = set_exam(whole(labelled), registered)
+    champion = load_champion(exam.holdout[0].request.submitted_utc, besides=version)
+    examination = judge(whole(model), whole(exam), registered, champion=whole(champion))
     with Tracking.connect(RegistrySettings.load()).run(f"evaluate version {version}") as run_id:
         record(run_id, version, whole(model), whole(examination), dry_run=dry_run)
     return Judgement(
@@ -65,26 +68,33 @@ def label_log(events: str | None, model: Model) -> Labelled:
 
 
 @task(cache_policy=NO_CACHE)
-def held_out(labelled: Labelled, version: ModelVersion) -> tuple[Example, ...]:
-    """Reads that the version cannot know; raises `TrainingError` where there are none of either class."""
+def set_exam(labelled: Labelled, version: ModelVersion) -> Exam:
+    """Reads that the version cannot know, and those before; raises `TrainingError` where the former lack a class."""
     until = version.calibrated_until
     if until is None:
         expected = f"a tag {protocol.TAG_CALIBRATED_UNTIL}"
         raise TrainingError(f"version {version.number} does not say what it was made from: expected {expected}")
-    return submitted_after(labelled.reads, until)
+    reads = labelled.reads
+    holdout = submitted_after(reads, until)
+    return Exam(before=reads[: len(reads) - len(holdout)], holdout=holdout, history=labelled.history)
 
 
 @task(cache_policy=NO_CACHE)
-def judge(model: Model, holdout: tuple[Example, ...], labelled: Labelled, *, champion: Model | None) -> Examination:
-    return examine(model, holdout, read_gate(), history=labelled.history, champion=champion)
+def judge(model: Model, exam: Exam, version: ModelVersion, *, champion: Model | None) -> Examination:
+    registry = ModelRegistry.connect(RegistrySettings.load())
+    with TemporaryDirectory() as scratch:
+        size = bundle_bytes(registry.download_bundle(version, Path(scratch)))
+    return examine(model, exam, read_gate(), champion=champion, bundle_bytes=size, clock=time.thread_time)
 
 
 @task(cache_policy=NO_CACHE)
 def record(run_id: str, version: int, model: Model, examination: Examination, *, dry_run: bool) -> None:
     settings = RegistrySettings.load()
+    tracking = Tracking.connect(settings)
+    tracking.log_metrics(run_id, evidence_metrics(examination.evidence))
     with TemporaryDirectory() as scratch:
         write_examination(examination, model.bundle.label_rule, Path(scratch))
-        Tracking.connect(settings).log_folder(run_id, Path(scratch), to="evaluation")
+        tracking.log_folder(run_id, Path(scratch), to="evaluation")
     if not dry_run:
         status = ValidationStatus.PASSED if examination.verdict.passed else ValidationStatus.FAILED
         ModelRegistry.connect(settings).set_validation_status(version, status)

@@ -1,5 +1,6 @@
 """Train a candidate on the query log, judge it on the holdout beside the champion, and register it as `staging`."""
 
+import time
 from argparse import Namespace
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,9 +19,18 @@ from flows.judgement import Judgement
 from flows.provenance import git_commit
 from flows.query_events import read_whole_log
 from flows.split import add_split, split_rule
-from models.candidate import Candidate, Examination, examine, make_candidate, write_candidate, write_examination
+from models.candidate import (
+    Candidate,
+    Exam,
+    Examination,
+    examine,
+    make_candidate,
+    write_candidate,
+    write_examination,
+)
 from models.dataset import Labelled, label
 from models.exclusions import read_exclusions
+from models.footprint import bundle_bytes
 from models.gate import read_gate
 from models.lineage import log_candidate, log_lineage, write_statements
 from models.registry import ModelRegistry, Provenance
@@ -65,7 +75,7 @@ def train_classifier_flow(
         candidate = make(whole(labelled), rule, seed, cut)
         manifest = write(whole(candidate), folder)
         champion = load_champion(candidate.split.holdout[0].request.submitted_utc)
-        examination = judge(whole(candidate), whole(champion))
+        examination = judge(whole(candidate), whole(champion), folder)
         log(run_id, whole(candidate), whole(examination), folder, source=events or "store")
         version = None if dry_run else register(run_id, whole(candidate), whole(examination), folder)
     return TrainingSummary(
@@ -114,9 +124,12 @@ def write(candidate: Candidate, folder: Path) -> str:
 
 
 @task(cache_policy=NO_CACHE)
-def judge(candidate: Candidate, champion: Model | None) -> Examination:
-    holdout, history = candidate.split.holdout, candidate.labelled.history
-    examination = examine(candidate.model, holdout, read_gate(), history=history, champion=champion)
+def judge(candidate: Candidate, champion: Model | None, folder: Path) -> Examination:
+    split, size = candidate.split, bundle_bytes(folder / protocol.BUNDLE_ARTIFACT_PATH)
+    exam = Exam(before=split.train + split.calibration, holdout=split.holdout, history=candidate.labelled.history)
+    examination = examine(
+        candidate.model, exam, read_gate(), champion=champion, bundle_bytes=size, clock=time.thread_time
+    )
     verdict = "passed" if examination.verdict.passed else "; ".join(examination.verdict.reasons)
     get_run_logger().info("gate: %s", verdict)
     return examination

@@ -1,7 +1,6 @@
 """Making a candidate: label, split, train, convert, calibrate, and write the bundle; judging it on the holdout."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -10,14 +9,17 @@ import numpy as np
 
 from models import package, plots
 from models.baseline import score_by_heuristic
+from models.behaviour import check_behaviour
 from models.calibrate import Calibration, calibrate
 from models.convert import Parity, compare
 from models.dataset import Example, Labelled
 from models.evaluate import Contender, EvaluationReport, evaluate
-from models.gate import GateThresholds, GateVerdict, judge
+from models.footprint import Clock, Footprint, decision_p99_ms
+from models.gate import Evidence, GateThresholds, GateVerdict, judge
 from models.progress import counted
 from models.scoring import Scored, score_by_router
 from models.split import USUAL_SPLIT, Split, SplitRule, split_by_time
+from models.strata import differences_in_parts, strata
 from models.train import Trained, TrainParams, matrix, predict, train
 from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.inference import Model, scores
@@ -45,15 +47,39 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Examination:
-    """What the holdout and the gate said of a model, and the scored holdout rows."""
+class Exam:
+    """What a model is judged on: the `holdout`, what it may have seen `before`, and the past that all of them had.
 
-    report: EvaluationReport
+    Both are in order of time, none of the holdout before any of the other.
+    """
+
+    before: tuple[Example, ...]
+    holdout: tuple[Example, ...]
+    history: HistorySource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What was found of a model, what the gate said to it, and the scored holdout rows."""
+
+    evidence: Evidence
     verdict: GateVerdict
     rows: Scored
 
+    @property
+    def report(self) -> EvaluationReport:
+        return self.evidence.report
+
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self.report), "passed": self.verdict.passed, "reasons": list(self.verdict.reasons)}
+        evidence = self.evidence
+        return {
+            **asdict(evidence.report),
+            "parts": [asdict(part) for part in evidence.parts],
+            "behaviour": [asdict(check) for check in evidence.behaviour],
+            **asdict(evidence.footprint),
+            "passed": self.verdict.passed,
+            "reasons": list(self.verdict.reasons),
+        }
 
 
 def make_candidate(
@@ -98,22 +124,23 @@ def write_candidate(candidate: Candidate, folder: Path) -> str:
 
 
 def examine(
-    model: Model,
-    holdout: Sequence[Example],
-    gate: GateThresholds,
-    *,
-    history: HistorySource,
-    champion: Model | None = None,
+    model: Model, exam: Exam, gate: GateThresholds, *, champion: Model | None, bundle_bytes: int, clock: Clock
 ) -> Examination:
-    """Judge a model on holdout examples, beside the heuristic and the champion on the same rows."""
-    challenger = _contender(model, holdout, history)
-    report = evaluate(
-        challenger,
-        score_by_heuristic(holdout),
-        rule=model.bundle.label_rule,
-        champion=_contender(champion, holdout, history) if champion else None,
+    """Judge a model of that many bytes on the holdout, beside the heuristic and the champion, and by its behaviour."""
+    rule, holdout, history = model.bundle.label_rule, exam.holdout, exam.history
+    challenger = _contender(model, exam)
+    rival = _contender(champion, exam) if champion else None
+    parts = strata(holdout, before=exam.before, rule=rule)
+    requests = [example.request for example in holdout]
+    evidence = Evidence(
+        report=evaluate(challenger, score_by_heuristic(holdout), rule=rule, champion=rival),
+        parts=differences_in_parts(challenger, rival, parts, rule=rule) if rival else (),
+        behaviour=check_behaviour(model, holdout, before=exam.before, history=history),
+        footprint=Footprint(
+            decision_p99_ms=decision_p99_ms(model, requests, history=history, clock=clock), bundle_bytes=bundle_bytes
+        ),
     )
-    return Examination(report=report, verdict=judge(report, gate), rows=challenger.rows)
+    return Examination(evidence=evidence, verdict=judge(evidence, gate), rows=challenger.rows)
 
 
 def write_examination(examination: Examination, rule: LabelRule, folder: Path) -> None:
@@ -124,8 +151,8 @@ def write_examination(examination: Examination, rule: LabelRule, folder: Path) -
     plots.draw(examination.rows, threshold=threshold, rule=rule, folder=folder)
 
 
-def _contender(model: Model, holdout: Sequence[Example], history: HistorySource) -> Contender:
-    return Contender(rows=score_by_router(holdout, model, history), threshold=model.bundle.threshold)
+def _contender(model: Model, exam: Exam) -> Contender:
+    return Contender(rows=score_by_router(exam.holdout, model, exam.history), threshold=model.bundle.threshold)
 
 
 def _prove_parity(model: Model, trained: Trained, labelled: Labelled) -> Parity:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -64,7 +64,7 @@ class CostDifference(Estimate):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationReport:
-    """All that a gate needs to know of a candidate. `refuted`: the holdout contradicts the certificate."""
+    """How a candidate did on the holdout. `refuted`: the holdout contradicts the certificate."""
 
     model: Figures
     routed: Figures
@@ -83,6 +83,10 @@ class Contender:
 
     rows: Scored
     threshold: Threshold
+
+    def within(self, part: NDArray[np.bool_]) -> "Contender":
+        """The same on a part of the rows."""
+        return replace(self, rows=self.rows.where(part))
 
 
 def evaluate(
@@ -132,13 +136,15 @@ def refutes(rows: Scored, threshold: Threshold) -> bool:
     return lower_limit(missed, len(units), CONFIDENCE) > threshold.certificate.bound
 
 
-def cost_difference(ours: Contender, theirs: Contender, rule: LabelRule) -> CostDifference:
+def cost_difference(
+    ours: Contender, theirs: Contender, rule: LabelRule, *, confidence: float = CONFIDENCE
+) -> CostDifference:
     """Our cost less theirs; both decide the same rows, which are drawn together, a template at a time."""
     first, second = (
         misrouting_cost(contender.rows, threshold=contender.threshold.value, rule=rule) for contender in (ours, theirs)
     )
     difference = first - second
-    low, high = sum_interval(ours.rows.template, difference)
+    low, high = sum_interval(ours.rows.template, difference, confidence=confidence)
     return CostDifference(value=float(difference.sum()), low=low, high=high)
 
 

@@ -1,15 +1,48 @@
-"""The gate: a pure verdict on a candidate from its evaluation, with every reason it was refused for."""
+"""The gate: a pure verdict on a candidate from the evidence, check by check."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.behaviour import Behaviour, BehaviourCheck
 from models.evaluate import EvaluationReport
+from models.footprint import Footprint
+from models.strata import LEAST_HEAVY, LEAST_TEMPLATES, PartDifference
 from smart_routing.toml_file import read_toml
 
 GATE_FILE: Final = Path(__file__).with_name("gate.toml")
+_COST: Final = "cost on the holdout"
+_PARTS: Final = "cost in parts of the holdout"
+
+
+class Budgets(BaseModel):
+    """What a model may take at most."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    decision_p99_ms: float = Field(gt=0)
+    bundle_bytes: int = Field(gt=0)
+
+
+class BehaviourDemands(BaseModel):
+    """Smallest share of cases in which a model does what it should, by `Behaviour`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    comments: float = Field(ge=0, le=1)
+    case: float = Field(ge=0, le=1)
+    blanks: float = Field(ge=0, le=1)
+    aliases: float = Field(ge=0, le=1)
+    added_joins: float = Field(ge=0, le=1)
+    known_heavy: float = Field(ge=0, le=1)
+    known_light: float = Field(ge=0, le=1)
+
+    def least(self, behaviour: Behaviour) -> float:
+        share: float = getattr(self, behaviour.value)
+        return share
 
 
 class GateThresholds(BaseModel):
@@ -20,17 +53,47 @@ class GateThresholds(BaseModel):
     confidence: float = Field(gt=0, lt=1)
     target_bound: float = Field(gt=0, lt=1)
     min_light_share: float = Field(ge=0, lt=1)
+    budgets: Budgets
+    behaviour: BehaviourDemands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """All that the gate looks at. `parts`: the cost against the champion's where a part of the holdout can tell."""
+
+    report: EvaluationReport
+    parts: tuple[PartDifference, ...]
+    behaviour: tuple[BehaviourCheck, ...]
+    footprint: Footprint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One demand: of what, what was found, what was expected, and whether that is met."""
+
+    what: str
+    found: str
+    expected: str
+    passed: bool
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.found}; expected {self.expected}"
 
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """Passed where there is no reason against."""
+    """Passed where every check is."""
 
-    reasons: tuple[str, ...]
+    checks: tuple[Check, ...]
 
     @property
     def passed(self) -> bool:
         return not self.reasons
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """The checks that the candidate fails, in a sentence each."""
+        return tuple(str(check) for check in self.checks if not check.passed)
 
 
 def read_gate(path: Path = GATE_FILE) -> GateThresholds:
@@ -38,42 +101,106 @@ def read_gate(path: Path = GATE_FILE) -> GateThresholds:
     return read_toml(path, GateThresholds)
 
 
-def judge(report: EvaluationReport, thresholds: GateThresholds) -> GateVerdict:
-    """Every check that the candidate fails, in a sentence each."""
-    checks = (*_certificate(report, thresholds), *_light_share(report, thresholds), *_cost(report))
-    return GateVerdict(tuple(checks))
+def judge(evidence: Evidence, thresholds: GateThresholds) -> GateVerdict:
+    """Every check, passed or not."""
+    report = evidence.report
+    return GateVerdict(
+        (
+            _certificate(report, thresholds),
+            _light_share(report, thresholds),
+            *_cost(report),
+            *_parts(evidence),
+            *_budgets(evidence.footprint, thresholds.budgets),
+            *(_behaviour(found, thresholds.behaviour) for found in evidence.behaviour),
+        )
+    )
 
 
-def _certificate(report: EvaluationReport, thresholds: GateThresholds) -> tuple[str, ...]:
+def _certificate(report: EvaluationReport, thresholds: GateThresholds) -> Check:
     certificate = report.threshold.certificate
+    wanted = thresholds.target_bound
     if certificate is None:
-        return ("no certificate: the calibration block supports no bound on the false negative rate",)
-    if certificate.bound > thresholds.target_bound:
-        return (f"certified bound {certificate.bound:.0%} is above the target {thresholds.target_bound:.0%}",)
-    if report.refuted:
+        found = "no certificate, the calibration block supports no bound on the false negative rate"
+    elif report.refuted:
         missed = report.routed.unit_false_negative_rate
-        return (f"the holdout refutes the bound {certificate.bound:.0%}: {missed} of heavy units missed",)
-    return ()
+        found = f"the holdout refutes the bound {certificate.bound:.0%}, {missed} of heavy units missed"
+    else:
+        found = f"bound {certificate.bound:.0%}, which the holdout does not refute"
+    held = certificate is not None and certificate.bound <= wanted and not report.refuted
+    return Check(what="certificate", found=found, expected=f"a bound of at most {wanted:.0%} that holds", passed=held)
 
 
-def _light_share(report: EvaluationReport, thresholds: GateThresholds) -> tuple[str, ...]:
+def _light_share(report: EvaluationReport, thresholds: GateThresholds) -> Check:
     found, wanted = report.routed.light_share, thresholds.min_light_share
-    return () if found >= wanted else (f"light share {found:.1%} on the holdout is below {wanted:.0%}",)
+    return Check(
+        what="light share on the holdout",
+        found=f"{found:.1%}",
+        expected=f"at least {wanted:.0%}",
+        passed=found >= wanted,
+    )
 
 
-def _cost(report: EvaluationReport) -> tuple[str, ...]:
-    """Not dearer than the champion beyond chance, unless the holdout refutes the champion itself.
+def _cost(report: EvaluationReport) -> Iterator[Check]:
+    """Cheaper than the champion beyond chance, unless the holdout refutes the champion's own certificate.
 
-    Without a champion: cheaper than the heuristic, and than sending everything to large, which needs no model.
+    Without such a champion: cheaper than the heuristic, and than sending everything to large, which needs no model.
     """
-    difference = report.cost_difference
-    if difference is not None and not report.champion_refuted:
-        told = f"cost is {difference} CPU s above the champion's on the holdout"
-        return (told,) if difference.low > 0 else ()
+    what, cost, champion, difference = _COST, report.routed.cost, report.champion, report.cost_difference
+    if champion is not None and difference is not None and not report.champion_refuted:
+        found = f"{cost:.1f} CPU s, {difference} against the champion's {champion.cost:.1f}"
+        expected = "cheaper than the champion beyond chance, the interval below zero"
+        yield Check(what=what, found=found, expected=expected, passed=difference.high < 0)
+        return
+    doubt = ", and these rows refute the champion's certificate" if report.champion_refuted else ""
     rivals = {"the heuristic's": report.heuristic.cost, "that of sending everything to large": report.all_large.cost}
-    cost = report.routed.cost
-    return tuple(
-        f"cost {cost:.1f} CPU s on the holdout is not below {name}, {rival:.1f}"
-        for name, rival in rivals.items()
-        if not cost < rival
+    for name, rival in rivals.items():
+        yield Check(
+            what=what, found=f"{cost:.1f} CPU s{doubt}", expected=f"below {name}, {rival:.1f}", passed=cost < rival
+        )
+
+
+def _parts(evidence: Evidence) -> Iterator[Check]:
+    """In no part dearer than the champion beyond chance; a champion that these rows refute is no measure here either.
+
+    A champion that misses too much is cheap wherever what it misses is cheap.
+    """
+    if evidence.report.champion is None or evidence.report.champion_refuted:
+        return
+    expected = "in none dearer than the champion beyond chance"
+    dearer = [part for part in evidence.parts if part.difference.low > 0]
+    if not dearer:
+        enough = f"{LEAST_HEAVY} heavy rows and {LEAST_TEMPLATES} templates"
+        told = f"{len(evidence.parts)} with at least {enough}, none dearer"
+        yield Check(what=_PARTS, found=told, expected=expected, passed=True)
+    for part in dearer:
+        told = f"{part.difference} CPU s where {part.way} is {part.name} ({part.rows} rows, {part.heavy} heavy)"
+        yield Check(what=_PARTS, found=told, expected=expected, passed=False)
+
+
+def _budgets(footprint: Footprint, budgets: Budgets) -> Iterator[Check]:
+    latency, size = footprint.decision_p99_ms, footprint.bundle_bytes
+    yield Check(
+        what="p99 of a decision",
+        found=f"{latency:.2f} ms",
+        expected=f"at most {budgets.decision_p99_ms:g} ms",
+        passed=latency <= budgets.decision_p99_ms,
+    )
+    yield Check(
+        what="size of the bundle",
+        found=f"{size:,} bytes",
+        expected=f"at most {budgets.bundle_bytes:,}",
+        passed=size <= budgets.bundle_bytes,
+    )
+
+
+def _behaviour(found: BehaviourCheck, demands: BehaviourDemands) -> Check:
+    """Nothing to find fault with where there is no case, and the check says so."""
+    least, share = demands.least(found.behaviour), found.share
+    told = f"{found.right} of {found.cases} right" if found.cases else "no case"
+    columns = f", mostly by {', '.join(found.columns)}" if found.columns else ""
+    return Check(
+        what=f"behaviour {found.behaviour}",
+        found=f"{told}{columns}",
+        expected=f"at least {least:.0%}",
+        passed=share is None or share >= least,
     )

@@ -14,6 +14,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag
 from models.candidate import Candidate, Examination
 from models.dataset import Example, digest
 from models.evaluate import Figures
+from models.gate import Evidence
 from models.split import Split
 from models.tracking import Tracking
 
@@ -21,7 +22,7 @@ STATEMENTS_FILE: Final = "statements.csv.gz"
 
 
 def log_candidate(tracking: Tracking, run_id: str, candidate: Candidate, examination: Examination) -> None:
-    """Parameters of the making and figures of the holdout, `model_`, `routed_` and `heuristic_` apart."""
+    """Parameters of the making and all that the gate looked at."""
     trained, labelled = candidate.trained, candidate.labelled
     tracking.log_params(
         run_id,
@@ -38,12 +39,23 @@ def log_candidate(tracking: Tracking, run_id: str, candidate: Candidate, examina
             "dropped": labelled.dropped,
         },
     )
-    report = examination.report
+    made = {"threshold": candidate.model.threshold, "onnx_largest_difference": candidate.parity.largest_difference}
+    tracking.log_metrics(run_id, evidence_metrics(examination.evidence) | made)
+
+
+def evidence_metrics(evidence: Evidence) -> dict[str, float]:
+    """Figures of the holdout, `model_`, `routed_`, `heuristic_` and `champion_` apart, and what else the gate weighs.
+
+    What is undefined is left out.
+    """
+    report, footprint = evidence.report, evidence.footprint
     sides = {"model": report.model, "routed": report.routed, "heuristic": report.heuristic, "champion": report.champion}
     metrics = {name: value for side, figures in sides.items() if figures for name, value in _metrics(side, figures)}
-    threshold = {"threshold": candidate.model.threshold, "onnx_largest_difference": candidate.parity.largest_difference}
-    known = {name: value for name, value in (metrics | threshold).items() if not math.isnan(value)}
-    tracking.log_metrics(run_id, known)
+    if report.cost_difference is not None:
+        metrics |= {f"cost_difference_{name}": value for name, value in asdict(report.cost_difference).items()}
+    shares = {f"behaviour_{check.behaviour}": check.share for check in evidence.behaviour if check.share is not None}
+    known = {name: value for name, value in metrics.items() if not math.isnan(value)}
+    return known | shares | {name: float(value) for name, value in asdict(footprint).items()}
 
 
 def log_lineage(tracking: Tracking, run_id: str, candidate: Candidate, *, source: str) -> None:

@@ -55,8 +55,9 @@ def evaluation_lines(report: EvaluationReport) -> list[str]:
 
 
 def verdict_lines(verdict: GateVerdict) -> list[str]:
-    """Passed, or every reason against."""
-    return ["gate: passed"] if verdict.passed else ["gate: failed", *(f"  {reason}" for reason in verdict.reasons)]
+    """Passed or failed, and every check: what was found, and what is expected."""
+    told = "passed" if verdict.passed else "failed"
+    return [f"gate: {told}", *(f"  {'ok    ' if check.passed else 'FAILED'}  {check}" for check in verdict.checks)]
 
 
 def block_lines(split: Split) -> Iterator[str]:

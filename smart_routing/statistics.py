@@ -1,13 +1,16 @@
 """Exact binomial limits, the Neyman-Pearson order statistic, and the bootstrap over templates."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta, binom
 
 Drawn = TypeVar("Drawn")
+
+_DRAWS_BEYOND: Final = 25
 
 
 def misses_allowed(positives: int, bound: float, confidence: float) -> int | None:
@@ -79,9 +82,16 @@ def bootstrap_sums(
     return np.stack([drawn @ sums for drawn in times])
 
 
-def sum_interval(groups: Sequence[str] | NDArray[np.str_], values: NDArray[np.float64]) -> tuple[float, float]:
-    """Percentile interval of the sum of a value, shape (n,), over whole groups drawn with replacement."""
-    return percentile_interval(bootstrap_sums(groups, values[:, np.newaxis])[:, 0].tolist())
+def sum_interval(
+    groups: Sequence[str] | NDArray[np.str_], values: NDArray[np.float64], *, seed: int = 0, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Percentile interval of the sum of a value, shape (n,), over whole groups drawn with replacement.
+
+    The more confidence, the more draws: 25 lie beyond each limit, 1,000 are drawn for 95%.
+    """
+    draws = math.ceil(round(2 * _DRAWS_BEYOND / (1 - confidence), 6))
+    sums = bootstrap_sums(groups, values[:, np.newaxis], draws=draws, seed=seed)
+    return percentile_interval(sums[:, 0].tolist(), confidence)
 
 
 def share_interval(groups: Sequence[str] | NDArray[np.str_], hits: NDArray[np.bool_]) -> tuple[float, float]:

@@ -77,10 +77,10 @@ class JoinModel:
         return Model.load(read_bundle(folder, manifest_sha256=self.publish(folder)), version=version)
 
 
-def join_onnx(per_join: float) -> onnx.ModelProto:
-    """`features` float[n, columns] -> `probabilities` float[n, 2]."""
+def join_onnx(per_join: float, column: str = "join_keywords") -> onnx.ModelProto:
+    """`features` float[n, columns] -> `probabilities` float[n, 2]; another dense column may take the joins' place."""
     constants: dict[str, NDArray[Any]] = {
-        "column": np.array([DENSE_NAMES.index("join_keywords")], dtype=np.int64),
+        "column": np.array([DENSE_NAMES.index(column)], dtype=np.int64),
         "per_join": np.array(per_join, dtype=np.float32),
         "zero": np.array(0.0, dtype=np.float32),
         "one": np.array(1.0, dtype=np.float32),

@@ -7,12 +7,12 @@ import numpy as np
 from models.backtest.fleet import HoldoutFleet
 from models.backtest.noise import noise_ceiling
 from models.backtest.result import Backtest, Judged, Standing
-from models.backtest.strata import Part, strata
 from models.calibrate import BOUNDS, Calibration, calibrate
 from models.capacity import CapacityInputs
 from models.contenders.approach import Approach, Contest, Entry
 from models.contenders.field import CONTENDERS, OURS
 from models.evaluate import Contender, cost_difference, figures, refutes
+from models.strata import strata
 
 
 def backtest(
@@ -39,7 +39,8 @@ class _Judge:
 
     def __init__(self, ours: Entry, *, bound: float, fleet: HoldoutFleet) -> None:
         self._ours, self._bound, self._fleet, self._contest = ours, bound, fleet, fleet.contest
-        self._strata = strata(self._contest.split, self._contest.rule)
+        split = self._contest.split
+        self._strata = strata(split.holdout, before=split.train, rule=self._contest.rule)
 
     def __call__(self, entry: Entry) -> Judged:
         own, ours = _own(entry), _own(self._ours)
@@ -52,7 +53,7 @@ class _Judge:
             certified_saving=self._fleet.saving(certified) if certified else None,
             frontier=self._calibrate(entry, BOUNDS).frontier if ranks else (),
             strata={
-                way: {name: self._standing(_within(own, part), _within(ours, part)) for name, part in parts.items()}
+                way: {name: self._standing(own.within(part), ours.within(part)) for name, part in parts.items()}
                 for way, parts in self._strata.items()
             },
         )
@@ -77,7 +78,3 @@ class _Judge:
 
 def _own(entry: Entry) -> Contender:
     return Contender(rows=entry.holdout, threshold=entry.threshold)
-
-
-def _within(contender: Contender, part: Part) -> Contender:
-    return Contender(rows=contender.rows.where(part), threshold=contender.threshold)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any
 
 from models.backtest.noise import NoiseCeiling
 from models.calibrate import FrontierPoint
@@ -11,10 +11,8 @@ from models.capacity import Saving
 from models.dataset import Example
 from models.evaluate import CostDifference, Figures, Share
 from models.split import Split
+from models.strata import LEAST_HEAVY
 from smart_routing.bundle import Threshold
-
-LEAST_HEAVY: Final = 30
-"""Rows; figures of a part with fewer are shown, and not judged by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,3 +88,15 @@ def test_intervals_of_sums_and_shares_are_those_of_the_bootstrap() -> None:
     costs, hits = random.lognormal(size=500), random.random(500) < 0.2
     assert sum_interval(groups, costs) == pytest.approx(bootstrap_interval(groups, lambda rows: costs[rows].sum()))
     assert share_interval(groups, hits) == bootstrap_interval(groups, lambda rows: float(hits[rows].mean()))
+
+
+def test_interval_of_a_sum_is_that_of_the_bootstrap() -> None:
+    groups, values = [str(row % 30) for row in range(90)], np.arange(90.0)
+    expected = bootstrap_interval(groups, lambda drawn: float(values[drawn].sum()), seed=5)
+    assert sum_interval(groups, values, seed=5) == pytest.approx(expected)
+
+
+def test_interval_of_a_sum_is_drawn_for_its_confidence() -> None:
+    groups, values = [str(row) for row in range(90)], np.arange(90.0)
+    expected = bootstrap_interval(groups, lambda drawn: float(values[drawn].sum()), draws=5000, seed=5, confidence=0.99)
+    assert sum_interval(groups, values, seed=5, confidence=0.99) == pytest.approx(expected)

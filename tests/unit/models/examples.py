@@ -8,6 +8,7 @@ import numpy as np
 
 from models.dataset import Example
 from models.scoring import Scored
+from smart_routing.bundle import Certificate, Threshold
 from smart_routing.features.facts import read_facts
 from smart_routing.labels import QueryWeight
 from smart_routing.request import Request
@@ -54,3 +55,11 @@ def rows(score: Sequence[float], heavy: Sequence[bool], *, unit: Sequence[str] |
         unit=np.array(names),
         template=np.array(names),
     )
+
+
+CERTIFIED = Threshold(
+    value=0.5, without_history=0.5, certificate=Certificate(bound=0.05, confidence=0.95, heavies=100, misses_allowed=1)
+)
+GOOD = rows([0.9] * 40 + [0.1] * 100, [True] * 40 + [False] * 100)
+COSTLY = rows([0.9] * 40 + [0.9] * 60 + [0.1] * 40, [True] * 40 + [False] * 100)
+RULE_OF_THUMB = rows([np.inf] * 10 + [-np.inf] * 130, [True] * 40 + [False] * 100)

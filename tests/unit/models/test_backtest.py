@@ -5,32 +5,24 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import numpy as np
 import pytest
 
 from models.backtest.fleet import HoldoutFleet
 from models.backtest.judge import backtest
 from models.backtest.noise import noise_ceiling
 from models.backtest.result import Backtest
-from models.backtest.strata import MOST_NAMES, OTHERS, strata
 from models.backtest.table import table
 from models.capacity import read_capacity
 from models.contenders.approach import Contest
 from models.contenders.field import CONTENDERS, OURS
 from models.dataset import Example, label
 from models.gate import read_gate
-from models.split import Split
 from models.train import read_params
 from smart_routing.labels import LabelRule
 from smart_routing.querylog.records import QueryRecord
 from tests.unit.models.examples import START, example
 
 RULE = LabelRule()
-BLOCKS = Split(
-    train=tuple(example(number, heavy=number < 2) for number in range(4)),
-    calibration=(),
-    holdout=tuple(example(number, heavy=number < 5) for number in range(3, 9)),
-)
 
 
 def record(number: int) -> QueryRecord:
@@ -145,46 +137,6 @@ def test_without_a_certificate_everything_that_ranks_goes_to_large() -> None:
     assert (own["certificate"], certified["certificate"], document["bound"]) == (None, None, 0.05)
     assert own["missed"] == certified["missed"] == 0
     assert own["cost"] == document["contenders"]["all_heavy"]["own"]["cost"]
-
-
-def test_parts_cover_the_holdout_once() -> None:
-    for parts in strata(BLOCKS, RULE).values():
-        assert np.sum(list(parts.values()), axis=0).tolist() == [1] * 6
-
-
-def test_parts_are_known_from_the_training_block() -> None:
-    stranger = replace(BLOCKS.holdout[0], request=replace(BLOCKS.holdout[0].request, user="bo", source="cli"))
-    parts = strata(replace(BLOCKS, holdout=(stranger, *BLOCKS.holdout[1:])), RULE)
-    assert parts["user"]["unseen"].tolist() == [True, False, False, False, False, False]
-    assert parts["source"]["cli"].tolist() == parts["user"]["unseen"].tolist()
-    assert parts["tenant"]["lake.search"].all()
-
-
-def test_same_template_is_seen_whatever_its_literals() -> None:
-    known = example(0, heavy=True)
-    again = example(50, heavy=True, sql=known.request.sql.replace("= 0", "= 77"))
-    parts = strata(Split(train=(known,), calibration=(), holdout=(again, example(60, heavy=False))), RULE)
-    assert parts["template"]["seen"].tolist() == [True, False]
-
-
-@pytest.mark.parametrize(
-    ("cpu_seconds", "memory_bytes", "part"),
-    [(149.0, 0, "far"), (150.0, 0, "near"), (600.0, 0, "near"), (601.0, 0, "far"), (1.0, RULE.memory_bytes, "near")],
-    ids=["below half", "half", "twice", "above twice", "memory"],
-)
-def test_near_is_within_a_factor_of_two_of_a_limit(cpu_seconds: float, memory_bytes: int, part: str) -> None:
-    one = replace(BLOCKS.holdout[0], cpu_seconds=cpu_seconds, peak_memory_bytes=memory_bytes)
-    assert list(strata(replace(BLOCKS, holdout=(one,)), RULE)["limit"]) == [part]
-
-
-def test_rare_names_are_one_part() -> None:
-    many = tuple(
-        replace(one, request=replace(one.request, schema=f"s{number // 2}"))
-        for number, one in enumerate(example(number, heavy=False) for number in range(2 * MOST_NAMES + 1))
-    )
-    parts = strata(replace(BLOCKS, holdout=many), RULE)["tenant"]
-    assert len(parts) == MOST_NAMES + 1
-    assert parts[OTHERS].sum() == 1
 
 
 def repeats(labels: str, schema: str = "search") -> list[Example]:

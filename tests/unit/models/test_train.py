@@ -11,7 +11,7 @@ from models import package
 from models.candidate import make_candidate, write_candidate
 from models.convert import compare
 from models.dataset import Labelled, label
-from models.gate import GateThresholds
+from models.gate import read_gate
 from models.train import TrainParams, evenly_spaced, labels, matrix, read_params, soft_labels, train
 from models.vocabulary import VocabularyParams, fit_vocabulary
 from smart_routing.bundle import CONTENT, MANIFEST, read_bundle
@@ -27,7 +27,7 @@ from smart_routing.querylog.records import QueryRecord
 from tests.unit.models.examples import example
 
 RULE = LabelRule()
-GATE = GateThresholds(confidence=0.95, target_bound=0.05, min_light_share=0.3)
+GATE = read_gate()
 EXAMPLES = tuple(example(number, heavy=number % 3 == 0) for number in range(600))
 LABELLED = Labelled(examples=EXAMPLES, records=600, excluded=0, merged=0, dropped=0)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from models.candidate import make_candidate, write_candidate
 from models.dataset import Labelled
-from models.gate import GateThresholds
+from models.gate import read_gate
 from models.train import read_params
 from monitoring.explain.app import Desk
 from monitoring.explain.contributions import load_booster
@@ -47,7 +47,7 @@ def write_trained(folder: Path, *, rounds: int = 20) -> Path:
     labelled = Labelled(examples=examples, records=600, excluded=0, merged=0, dropped=0)
     params = read_params()
     few = params.model_copy(update={"rounds": params.rounds.model_copy(update={"most": rounds})})
-    gate = GateThresholds(confidence=0.95, target_bound=0.05, min_light_share=0.3)
+    gate = read_gate()
     digest = write_candidate(make_candidate(labelled, LabelRule(), params=few, gate=gate), folder)
     (folder / "manifest.sha256").write_text(digest)
     return folder
