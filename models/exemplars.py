@@ -41,10 +41,9 @@ def exemplars(examples: Iterable[Example], rule: LabelRule) -> Exemplars:
     runs: defaultdict[str, list[Example]] = defaultdict(list)
     for example in examples:
         runs[f"{example.template}|{example.request.catalog}.{example.request.schema}"].append(example)
-    costs = [(found[-1], [of_limit(run, rule) for run in found]) for found in runs.values()]
     return Exemplars(
-        heavy=tuple(last for last, known in costs if min(known) >= HEAVY_FROM),
-        light=tuple(last for last, known in costs if len(known) >= LEAST_LIGHT_RUNS and max(known) <= LIGHT_UP_TO),
+        heavy=tuple(found[-1] for found in runs.values() if _always_heavy(found, rule)),
+        light=tuple(found[-1] for found in runs.values() if _always_light(found, rule)),
     )
 
 
@@ -64,6 +63,16 @@ def largest_table(requests: Sequence[Request], history: History) -> str | None:
     names = sorted(tables)
     rows = np.nan_to_num(history.measures(tuple(key("table", name) for name in names))[:, _ROWS])
     return tables[names[int(rows.argmax())]]
+
+
+def _always_heavy(runs: Sequence[Example], rule: LabelRule) -> bool:
+    return all(of_limit(run, rule) >= HEAVY_FROM for run in runs)
+
+
+def _always_light(runs: Sequence[Example], rule: LabelRule) -> bool:
+    """What failed for its size had cost little by then, and is heavy all the same."""
+    light = all(of_limit(run, rule) <= LIGHT_UP_TO and not run.heavy for run in runs)
+    return light and len(runs) >= LEAST_LIGHT_RUNS
 
 
 def _tables(request: Request) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,6 @@ NONE: Final = "(none)"
 Part = NDArray[np.bool_]
 """Which rows of the holdout, shape (n,)."""
 
-
 Parts = Mapping[str, Mapping[str, Part]]
 """The holdout cut in several ways, each into parts by name."""
 

@@ -179,10 +179,13 @@ def test_version_carries_its_provenance(loop: Loop, labelled: Labelled) -> None:
     assert tags[protocol.TAG_GIT_COMMIT]
 
 
-def test_same_log_seed_and_lock_give_the_same_bundle(loop: Loop) -> None:
+def test_same_log_seed_and_lock_give_the_same_bundle_which_beats_itself_by_nothing(loop: Loop) -> None:
     again = loop.shell.flow("train_classifier", "--events", str(EVENTS), *SCALED_RULE_ARGUMENTS, "--dry-run")
-    assert again["version"] is None
+    cost = loop.trained["evaluation"]["routed"]["cost"]
+    assert (again["version"], again["passed"]) == (None, False)
     assert again["manifest_sha256"] == loop.trained["manifest_sha256"]
+    (reason,) = again["reasons"]
+    assert f"{cost:.1f} CPU s, +0.0 [+0.0, +0.0] against the champion's {cost:.1f}; expected cheaper" in reason
 
 
 def test_served_vectors_are_the_training_vectors(loop: Loop, labelled: Labelled, uncached: Answered) -> None:
@@ -269,5 +272,6 @@ def test_evaluation_of_the_registered_version_repeats_the_figures(loop: Loop) ->
     found = loop.shell.flow(
         "evaluate_model", "--version", str(loop.version.number), "--events", str(EVENTS), "--dry-run"
     )
-    assert found["evaluation"]["routed"] == loop.trained["evaluation"]["routed"]
+    repeated = ("routed", "behaviour", "bundle_bytes", "passed", "reasons")
+    assert [found["evaluation"][name] for name in repeated] == [loop.trained["evaluation"][name] for name in repeated]
     assert found["evaluation"]["cost_difference"] is None

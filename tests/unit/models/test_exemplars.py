@@ -40,6 +40,11 @@ def test_memory_counts_as_cpu_does() -> None:
     assert exemplars([run], RULE).heavy == (run,)
 
 
+def test_what_failed_for_its_size_before_it_cost_anything_is_not_light() -> None:
+    runs = [ran(start=number, minutes=1, cpu=1.0, heavy=number == 2, sql=SQL) for number in range(5)]
+    assert exemplars(runs, RULE).light == ()
+
+
 def test_schemas_are_apart() -> None:
     runs = [ran(start=number, minutes=1, cpu=cpu, sql=SQL) for number, cpu in enumerate((300.0, 1.0))]
     elsewhere = replace(runs[1], request=replace(runs[1].request, schema="other"))
