@@ -1,7 +1,7 @@
 """The threshold and the certificate: the Neyman-Pearson order statistic over the calibration block's heavy units."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy as np
 from models.scoring import Scored
 from smart_routing.bundle import Certificate, Threshold
 from smart_routing.inference import PARITY
+from smart_routing.probability import AS_SCORED, ProbabilityMap
 from smart_routing.statistics import misses_allowed
 
 BOUNDS: Final = (0.01, 0.02, 0.05, 0.10)
@@ -47,20 +48,27 @@ class Calibration:
 
 
 def calibrate(
-    block: Scored, *, blind: Scored, confidence: float, min_light_share: float, bounds: Sequence[float] = BOUNDS
+    block: Scored,
+    *,
+    blind: Scored,
+    confidence: float,
+    min_light_share: float,
+    bounds: Sequence[float] = BOUNDS,
+    probability: ProbabilityMap = AS_SCORED,
 ) -> Calibration:
     """Certify the smallest bound that the block supports with at least `min_light_share` of its rows light.
 
     `blind` is the same block scored without a history: its threshold for the same bound is certified as well, so that
     a router that has lost its snapshot breaks no promise. The bound holds on `routed`: heavy rows that rules decide
-    count as caught or missed with all others.
+    count as caught or missed with all others. `probability` goes with the threshold and has no part in it.
     """
     units = block.heavy_units()
     frontier = tuple(_point(block, units, bound, confidence) for bound in bounds)
     chosen = next((p for p in frontier if p.light_share is not None and p.light_share >= min_light_share), None)
     without = _point(blind, blind.heavy_units(), chosen.bound, confidence) if chosen else None
+    threshold = _threshold(chosen, without, heavies=len(units), confidence=confidence)
     return Calibration(
-        threshold=_threshold(chosen, without, heavies=len(units), confidence=confidence),
+        threshold=replace(threshold, probability=probability),
         blind=without,
         frontier=frontier,
         heavy_units=len(units),

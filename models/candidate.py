@@ -16,6 +16,7 @@ from models.dataset import Example, Labelled
 from models.evaluate import Contender, EvaluationReport, evaluate
 from models.footprint import Clock, Footprint, decision_p99_ms
 from models.gate import Evidence, GateThresholds, GateVerdict, judge
+from models.probability import fit_probability
 from models.progress import counted
 from models.scoring import Scored, score_by_router
 from models.split import USUAL_SPLIT, Split, SplitRule, split_by_time
@@ -101,6 +102,7 @@ def make_candidate(
     rows = score_by_router(split.calibration, draft, history)
     calibration = calibrate(
         rows,
+        probability=fit_probability(rows),
         blind=score_by_router(split.calibration, draft, NO_HISTORY),
         confidence=gate.confidence,
         min_light_share=gate.min_light_share,

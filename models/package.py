@@ -75,9 +75,7 @@ def golden_rows(model: Model, examples: Sequence[Example]) -> tuple[GoldenRow, .
     """Requests spread evenly over the examples, literals and users made neutral, with the model's score."""
     step = max(1, len(examples) // GOLDEN_ROWS)
     drafts = [_neutral(example) for example in examples[::step][:GOLDEN_ROWS]]
-    return tuple(
-        replace(draft, score=round(model.heavy_probability(model.vector(golden_request(draft))), 6)) for draft in drafts
-    )
+    return tuple(replace(draft, score=round(model.score(model.vector(golden_request(draft))), 6)) for draft in drafts)
 
 
 def _neutral(example: Example) -> GoldenRow:

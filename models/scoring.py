@@ -20,7 +20,7 @@ from smart_routing.routing import Reason, RoutingDecision
 class Scored:
     """One row per example, all arrays of shape (n,). Heavy is decided where `score` >= the threshold.
 
-    `score` is P(heavy) where the model decided, +inf and -inf where a rule sent the statement to large or small
+    `score` is the model's own, raw, where it decided, +inf and -inf where a rule sent the statement to large or small
     whatever the model says. `unit` is template x schema x day, `template` the group that intervals draw by.
     """
 
@@ -76,6 +76,6 @@ def scored(examples: Sequence[Example], score: Sequence[float]) -> Scored:
 
 
 def _score(decision: RoutingDecision) -> float:
-    if decision.reason is Reason.MODEL and decision.heavy_probability is not None:
-        return decision.heavy_probability
+    if decision.reason is Reason.MODEL and decision.raw_score is not None:
+        return decision.raw_score
     return np.inf if decision.weight is QueryWeight.HEAVY else -np.inf

@@ -31,7 +31,7 @@ KNOWN_TERMS: Final = "known_terms"
 UNKNOWN_TOKEN_SHARE: Final = "unknown_token_share"
 
 NEAR_ODDS: Final = 2.0
-"""A probability is near the threshold where its odds are within this factor of the threshold's."""
+"""A score is near the threshold where its odds are within this factor of the threshold's."""
 
 CONTEXT_COLUMNS: Final = (TENANT, SOURCE, USER, TEMPLATE)
 TEXT_COLUMNS: Final = (KNOWN_TERMS, UNKNOWN_TOKEN_SHARE)
@@ -101,24 +101,24 @@ class _Texts:
 
 
 def _row(request: Request, decision: RoutingDecision, model: Model) -> tuple[object, ...]:
-    probability = decision.heavy_probability
-    if probability is None:
-        raise AssertionError("a decision of the model carries its probability")
+    score = decision.raw_score
+    if score is None:
+        raise AssertionError("a decision of the model carries its score")
     return (
         request.submitted_utc,
         f"{request.catalog or ''}.{request.schema or ''}",
         request.source or "",
         bucket("user", request.user),
         decision.template,
-        probability,
+        decision.heavy_probability,
         decision.weight is QueryWeight.HEAVY,
-        near(probability, model.threshold),
+        near(score, model.threshold),
     )
 
 
-def near(probability: float, threshold: float) -> bool:
-    """Whether the odds of a probability lie within a factor of `NEAR_ODDS` of the threshold's."""
-    odds = (probability * (1.0 - threshold), threshold * (1.0 - probability))
+def near(score: float, threshold: float) -> bool:
+    """Whether the odds of a score lie within a factor of `NEAR_ODDS` of the threshold's."""
+    odds = (score * (1.0 - threshold), threshold * (1.0 - score))
     return max(odds) <= NEAR_ODDS * min(odds)
 
 

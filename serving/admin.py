@@ -89,7 +89,7 @@ class AdminPort:
             version=model.version if model else None,
             previous_version=models.previous.version if models.previous else None,
             manifest_sha256=model.bundle.manifest_sha256 if model else None,
-            threshold=model.threshold if model else None,
+            threshold=model.probability(model.threshold) if model else None,
             certificate=CertificateReply(**asdict(certificate)) if certificate else None,
             feature_schema=SCHEMA_HASH,
             policy_revision=self.router.policy.revision,

@@ -12,6 +12,7 @@ from smart_routing.features.schema import DENSE_NAMES, SCHEMA_HASH
 from smart_routing.features.statement import ParseLimits
 from smart_routing.features.vocabulary import Vocabulary
 from smart_routing.labels import LabelRule
+from smart_routing.probability import AS_SCORED, ProbabilityMap
 
 MANIFEST: Final = "manifest.json"
 MODEL: Final = "model.onnx"
@@ -46,27 +47,31 @@ class Certificate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Threshold:
-    """Heavy at or above `value`; `certificate` is None where the data support no bound (then all go heavy: value 0).
+    """Heavy at or above the score `value`; `certificate` is None where the data support no bound (all heavy: value 0).
 
     `without_history`, at most `value`, is for requests of whose past nothing is known, as all are where no snapshot of
-    the history is at hand: the same bound holds there.
+    the history is at hand: the same bound holds there. `probability` makes scores and thresholds what people are told;
+    no decision depends on it.
     """
 
     value: float
     without_history: float
     certificate: Certificate | None
+    probability: ProbabilityMap = AS_SCORED
 
     def to_bytes(self) -> bytes:
         return _json(asdict(self))
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
+        """Bundles made before probabilities were calibrated tell their scores."""
         document = json.loads(content)
-        certificate = document["certificate"]
+        certificate, probability = document["certificate"], document.get("probability")
         return cls(
             value=float(document["value"]),
             without_history=float(document["without_history"]),
             certificate=Certificate(**certificate) if certificate else None,
+            probability=ProbabilityMap(**probability) if probability else AS_SCORED,
         )
 
 

@@ -14,6 +14,7 @@ from smart_routing.features.facts import Facts
 from smart_routing.features.statement import Statement, read_statement
 from smart_routing.features.vector import featurize, has_past
 from smart_routing.history.measures import NO_HISTORY, History
+from smart_routing.probability import ProbabilityMap
 from smart_routing.request import Request
 
 PARITY: Final = 1e-5
@@ -45,6 +46,11 @@ class Model:
     def threshold(self) -> float:
         return self.bundle.threshold.value
 
+    @property
+    def probability(self) -> ProbabilityMap:
+        """What scores and thresholds are told as."""
+        return self.bundle.threshold.probability
+
     def threshold_for(self, vector: NDArray[np.float32]) -> float:
         """The certified threshold: another one where the history knows nothing of the request."""
         return self.threshold if has_past(vector) else self.bundle.threshold.without_history
@@ -59,17 +65,17 @@ class Model:
     def read(self, sql: str) -> Statement:
         return read_statement(sql, self.bundle.parse_limits)
 
-    def heavy_probability(self, vector: NDArray[np.float32]) -> float:
-        """P(heavy) of one vector, in [0, 1]."""
+    def score(self, vector: NDArray[np.float32]) -> float:
+        """What the trees say of one vector, in [0, 1], the heavier the higher; a threshold decides on it."""
         return float(scores(self.session, vector[np.newaxis, :])[0])
 
-    def heavy_probabilities(self, vectors: NDArray[np.float32]) -> list[float]:
-        """P(heavy) of each row of an (n, features) matrix, in [0, 1]."""
+    def scores(self, vectors: NDArray[np.float32]) -> list[float]:
+        """The score of each row of an (n, features) matrix."""
         return [float(score) for score in scores(self.session, vectors)]
 
     def _check(self, row: GoldenRow) -> None:
         try:
-            found = self.heavy_probability(self.vector(golden_request(row)))
+            found = self.score(self.vector(golden_request(row)))
         except Exception as error:  # of ONNX Runtime or of the row: whatever it is, this version cannot serve
             raise BundleError(f"golden row cannot be scored: {error!r}") from error
         if not abs(found - row.score) <= PARITY:
@@ -100,7 +106,7 @@ def open_session(model: bytes) -> ort.InferenceSession:
 
 
 def scores(session: ort.InferenceSession, matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """P(heavy) of each row of an (n, features) matrix, shape (n,)."""
+    """The score of each row of an (n, features) matrix, shape (n,)."""
     (probabilities,) = session.run([_SCORES], {_INPUT: matrix})
     heavy: NDArray[np.float32] = np.asarray(probabilities)[:, 1]
     return heavy

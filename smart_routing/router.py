@@ -174,10 +174,10 @@ class _Judge:
     def _together(self, cases: Sequence[Case]) -> list[RoutingDecision]:
         make = self._featurizer
         vectors = make.matrix([make.row(case.request, facts_of(case.statement), case.history) for case in cases])
-        probabilities = self._model.heavy_probabilities(vectors)
+        scores = self._model.scores(vectors)
         return [
-            judged(case, self._model, vector, probability=probability)
-            for case, vector, probability in zip(cases, vectors, probabilities, strict=True)
+            judged(case, self._model, vector, score=score)
+            for case, vector, score in zip(cases, vectors, scores, strict=True)
         ]
 
 

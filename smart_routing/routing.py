@@ -1,6 +1,5 @@
 """The policy chain: who decides a statement's weight, first match first; doubt of any kind is heavy."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -45,13 +44,16 @@ FALLBACKS: Final = frozenset({Reason.MODEL_ERROR, Reason.DEADLINE, Reason.OVERLO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoutingDecision:
-    """A weight and why. Probability, threshold and vector are there only where the model decided.
+    """A weight and why. Score, probability, threshold and vector are there only where the model decided.
 
-    `heavy_probability` and `threshold` are in [0, 1]; `template` is None where the statement was never read.
+    `heavy_probability` and `threshold`, in [0, 1], are calibrated probabilities: heavy where the first is at least the
+    second, exactly where the raw score is at least the raw threshold. `raw_score` is what the model itself said.
+    `template` is None where the statement was never read.
     """
 
     weight: QueryWeight
     reason: Reason
+    raw_score: float | None = None
     heavy_probability: float | None = None
     threshold: float | None = None
     model_version: str | None = None
@@ -177,23 +179,24 @@ def no_model(case: Case) -> RoutingDecision | None:
 
 
 def by_model(case: Case) -> RoutingDecision | None:
-    """The model's probability against its threshold; raises `ArithmeticError` for what is no probability."""
+    """The model's score against its threshold; raises `ArithmeticError` for what is no score."""
     if case.model is None:
         return None
     vector = case.model.vector(case.request, case.statement, history=case.history)
-    return judged(case, case.model, vector, probability=case.model.heavy_probability(vector))
+    return judged(case, case.model, vector, score=case.model.score(vector))
 
 
-def judged(case: Case, model: Model, vector: NDArray[np.float32], *, probability: float) -> RoutingDecision:
-    """What a model's probability for a vector comes to; raises `ArithmeticError` for what is no probability."""
-    threshold = model.threshold_for(vector)
-    if not 0.0 <= probability <= 1.0 or math.isnan(threshold):
-        raise ArithmeticError(f"P(heavy) is {probability}, threshold {threshold}: expected 0 to 1")
+def judged(case: Case, model: Model, vector: NDArray[np.float32], *, score: float) -> RoutingDecision:
+    """What a model's score of a vector comes to; raises `ArithmeticError` for what is no score."""
+    threshold, told = model.threshold_for(vector), model.probability
+    if not (0.0 <= score <= 1.0 and 0.0 <= threshold <= 1.0):
+        raise ArithmeticError(f"score is {score}, threshold {threshold}: expected 0 to 1")
     return RoutingDecision(
-        weight=QueryWeight.LIGHT if probability < threshold else QueryWeight.HEAVY,
+        weight=QueryWeight.LIGHT if score < threshold else QueryWeight.HEAVY,
         reason=Reason.MODEL,
-        heavy_probability=probability,
-        threshold=threshold,
+        raw_score=score,
+        heavy_probability=told.beside(threshold, score),
+        threshold=told(threshold),
         model_version=model.version,
         history_snapshot=case.history.snapshot,
         policy_revision=case.policy.revision,

@@ -32,6 +32,7 @@ from smart_routing.features.statement import DEFAULT_LIMITS
 from smart_routing.features.vocabulary import Vocabulary
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
+from smart_routing.probability import AS_SCORED, ProbabilityMap
 
 TEST_VOCABULARY = Vocabulary(idf={"select": 1.1, "group by": 2.3}, share={}, columns=("select", "group by"))
 GOLDEN_SQL = "select * from a join b on a.x = b.x"
@@ -39,12 +40,13 @@ GOLDEN_SQL = "select * from a join b on a.x = b.x"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinModel:
-    """P(heavy) = `per_join` for each JOIN, at most 1; heavy at or above `threshold`, or `without_history`."""
+    """The score is `per_join` for each JOIN, at most 1; heavy at or above `threshold`, or `without_history`."""
 
     per_join: float = 0.25
     threshold: float = 0.5
     without_history: float | None = None
     bound: float = 0.05
+    probability: ProbabilityMap = AS_SCORED
 
     def content(self) -> dict[str, bytes]:
         """The files of the bundle."""
@@ -60,6 +62,7 @@ class JoinModel:
                 value=self.threshold,
                 without_history=self.threshold if self.without_history is None else self.without_history,
                 certificate=certificate,
+                probability=self.probability,
             ).to_bytes(),
             FEATURE_SCHEMA: feature_schema_bytes(DEFAULT_LIMITS),
             LABEL: json.dumps(LabelRule().as_json()).encode(),

@@ -119,7 +119,7 @@ def _moved(opinion: Opinion) -> str:
     parts = opinion.parts
     return (
         "<h2>What moved the score</h2>"
-        f"<p>Log-odds that each part added; together {parts.margin:+.2f}, which is P(heavy) "
+        f"<p>Log-odds that each part added; together {parts.margin:+.2f}, which is calibrated to P(heavy) "
         f"{opinion.heavy_probability:.3f}. Right, in orange, is heavier; left, in blue, is lighter.</p>"
         f"{bar_chart(parts)}"
         + _table(("column", "what it is", "value", "added"), map(_moved_row, (*parts.raised, *parts.lowered)))

@@ -54,7 +54,7 @@ def test_bundle_scores_as_the_candidate_did_and_holds_no_literal(params: TrainPa
     loaded = Model.load(read_bundle(tmp_path / "bundle"), version="7")
     vector = candidate.model.vector(EXAMPLES[0].request)
     assert loaded.version.startswith("v7-")
-    assert loaded.heavy_probability(vector) == candidate.model.heavy_probability(vector)
+    assert loaded.score(vector) == candidate.model.score(vector)
     assert loaded.bundle.threshold == candidate.calibration.threshold
     golden = (tmp_path / "bundle" / "golden.jsonl").read_text()
     assert "ana" not in golden
@@ -64,7 +64,7 @@ def test_bundle_scores_as_the_candidate_did_and_holds_no_literal(params: TrainPa
 def test_candidate_tells_heavy_from_light(params: TrainParams) -> None:
     candidate = make_candidate(LABELLED, RULE, params=params, gate=GATE)
     holdout = candidate.split.holdout
-    decided = [candidate.model.heavy_probability(candidate.model.vector(found.request)) for found in holdout]
+    decided = [candidate.model.score(candidate.model.vector(found.request)) for found in holdout]
     assert (np.array(decided) >= candidate.model.threshold).tolist() == labels(holdout).tolist()
 
 

@@ -63,13 +63,13 @@ def text_of(explanation: Explanation) -> str:
 @pytest.mark.parametrize(
     "sql", [LIGHT, f"select * from {SECRET} s join orders o using (x)", "select ((", "select 1"], ids=range(4)
 )
-def test_parts_add_up_to_the_log_odds_that_are_served(by: InForce, sql: str, history: bool, shown: int) -> None:
+def test_parts_add_up_to_the_log_odds_of_the_score(by: InForce, sql: str, history: bool, shown: int) -> None:
     past_known = known_past().at(NOW)
     vector = by.model.vector(asked(sql), history=past_known) if history else by.model.vector(asked(sql))
     parts = score_parts(vector, booster=by.booster, vocabulary=by.model.bundle.vocabulary, shown=shown)
     listed = sum(part.log_odds for part in (*parts.raised, *parts.lowered))
-    probability = by.model.heavy_probability(vector)
-    served = math.log(probability / (1 - probability))
+    score = by.model.score(vector)
+    served = math.log(score / (1 - score))
     assert parts.base + listed + parts.absent_terms + parts.others == pytest.approx(served, abs=1e-4)
     assert parts.margin == pytest.approx(served, abs=1e-4)
     assert len(parts.raised) <= shown
@@ -91,7 +91,7 @@ def test_decision_and_threshold_are_the_routers(by: InForce) -> None:
     found = explain(asked(), by=by)
     assert found.opinion is not None
     assert (found.decision, found.reason) == (QueryWeight.LIGHT, Reason.MODEL)
-    assert found.opinion.threshold == by.model.bundle.threshold.without_history
+    assert found.opinion.threshold == by.model.probability(by.model.bundle.threshold.without_history)
     assert found.opinion.threshold_kind == ThresholdKind.WITHOUT_HISTORY
     assert (found.model_version, found.history_snapshot) == (by.model.version, None)
 
@@ -101,7 +101,7 @@ def test_a_known_past_is_named_and_has_the_other_threshold(by: InForce) -> None:
     found = explain(asked(), by=replace(by, history=snapshot))
     assert found.opinion is not None
     assert found.opinion.threshold_kind == ThresholdKind.WITH_HISTORY
-    assert found.opinion.threshold == by.model.bundle.threshold.value
+    assert found.opinion.threshold == by.model.probability(by.model.bundle.threshold.value)
     assert found.history_snapshot == snapshot.snapshot
     values = {feature.name: feature.value for feature in found.opinion.features}
     assert values["user_heavy_share"] == 1.0

@@ -24,8 +24,8 @@ REQUEST = Request(query_id="q", sql="select 1", user="ana", submitted_at=datetim
 
 @pytest.fixture(scope="module")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Model]:
-    def load(version: str, **fields: float) -> Model:
-        return JoinModel(**fields).load(tmp_path_factory.mktemp("bundle") / "b", version=version)
+    def load(version: str, per_join: float = 0.25) -> Model:
+        return JoinModel(per_join=per_join).load(tmp_path_factory.mktemp("bundle") / "b", version=version)
 
     return load
 
