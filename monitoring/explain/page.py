@@ -11,6 +11,7 @@ from monitoring.explain.explanation import Explanation, FeatureValue, Opinion, T
 from monitoring.explain.form import FORM_FIELDS
 from monitoring.explain.similar import PastStatement, SimilarStatements
 from smart_routing.labels import QueryWeight
+from smart_routing.page import html_page, html_table
 from smart_routing.request import Request
 from smart_routing.routing import Reason
 
@@ -26,9 +27,6 @@ _TOLD: Final = {
     Reason.MODEL_ERROR: "The model failed on it.",
 }
 _STYLE: Final = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1c2430; background: #fff; max-width: 62em; margin: 2em auto;
-  padding: 0 1.5em }
-h1 { font-size: 1.6em; margin: 1.2em 0 .2em } h2 { font-size: 1.15em; margin: 2em 0 .4em }
 form { display: grid; grid-template-columns: repeat(4, 1fr); gap: .6em 1em; background: #f4f6f9; padding: 1em;
   border-radius: 6px }
 label { display: block; font-size: .85em; color: #4a5566 } .wide { grid-column: 1 / -1 }
@@ -36,22 +34,20 @@ input, textarea { display: block; width: 100%; box-sizing: border-box; font: inh
   border: 1px solid #c3cad5; border-radius: 4px } textarea { font-family: monospace; min-height: 8em }
 button { font: inherit; padding: .4em 1.4em; justify-self: start; border: 0; border-radius: 4px; background: #24507f;
   color: #fff }
-table { border-collapse: collapse; width: 100% } th { text-align: left; font-weight: 600 }
-th, td { padding: .25em .8em .25em 0; border-bottom: 1px solid #e3e7ed; vertical-align: top }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }
-code, td.name { font-family: monospace; overflow-wrap: anywhere } .note { color: #8a4b00 } .small { color: #4a5566 }
 svg { width: 100%; font-size: 11px } svg .up { fill: #c2571a } svg .down { fill: #2b6cb0 } svg .axis { stroke: #9aa5b4 }
 """
 
 
 def form_page() -> str:
     """The form alone."""
-    return _page("Why was my statement sent there?", _form(None))
+    return html_page("Why was my statement sent there?", _form(None), style=_STYLE)
 
 
 def error_page(message: str) -> str:
     """The form and what was wrong."""
-    return _page("Why was my statement sent there?", f'<p class="note">{escape(message)}</p>{_form(None)}')
+    return html_page(
+        "Why was my statement sent there?", f'<p class="note">{escape(message)}</p>{_form(None)}', style=_STYLE
+    )
 
 
 def explanation_page(request: Request, explanation: Explanation) -> str:
@@ -66,14 +62,7 @@ def explanation_page(request: Request, explanation: Explanation) -> str:
         _past(explanation.similar) if explanation.similar else "",
         _features(explanation.opinion.features) if explanation.opinion else "",
     ]
-    return _page(weight, "".join(parts))
-
-
-def _page(title: str, body: str) -> str:
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>"
-    )
+    return html_page(weight, "".join(parts), style=_STYLE)
 
 
 def _form(request: Request | None) -> str:
@@ -157,16 +146,7 @@ def _features(features: tuple[FeatureValue, ...]) -> str:
 
 
 def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
-    """The first column holds names; columns that are headed by a quantity stand to the right."""
-    kinds = ["name", *("number" if head in _QUANTITIES else "text" for head in heads[1:])]
-    head = "".join(f'<th class="{kind}">{escape(name)}</th>' for kind, name in zip(kinds, heads, strict=True))
-    lines = "".join(
-        "<tr>"
-        + "".join(f'<td class="{kind}">{escape(cell)}</td>' for kind, cell in zip(kinds, row, strict=True))
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table><tr>{head}</tr>{lines}</table>"
+    return html_table(heads, rows, numbers=_QUANTITIES)
 
 
 _QUANTITIES: Final = frozenset({"value", "added", "CPU seconds", "memory, MiB"})
