@@ -13,7 +13,7 @@ from flows.champion import load_champion
 from flows.command import CommandParser, add_events, positive, run
 from flows.judgement import Judgement
 from flows.query_events import read_whole_log
-from models.candidate import Exam, Examination, examine, write_examination
+from models.candidate import Exam, Examination, examine
 from models.dataset import Labelled, label
 from models.exclusions import read_exclusions
 from models.footprint import bundle_bytes
@@ -21,6 +21,7 @@ from models.gate import read_gate
 from models.lineage import evidence_metrics
 from models.registry import ModelRegistry
 from models.report import evaluation_lines, verdict_lines
+from models.report_page import ReportContent, write_report
 from models.split import submitted_after
 from models.tracking import Tracking
 from models.versions import ModelVersion, ValidationStatus
@@ -40,7 +41,8 @@ def evaluate_model_flow(version: int, events: str | None = None, dry_run: bool =
     champion = load_champion(exam.holdout[0].request.submitted_utc, besides=version)
     examination = judge(whole(model), whole(exam), registered, champion=whole(champion))
     with Tracking.connect(RegistrySettings.load()).run(f"evaluate version {version}") as run_id:
-        record(run_id, version, whole(model), whole(examination), dry_run=dry_run)
+        content = describe(whole(model), whole(exam), whole(examination))
+        record(run_id, version, whole(content), dry_run=dry_run)
     return Judgement(
         version=version,
         run_id=run_id,
@@ -88,12 +90,17 @@ def judge(model: Model, exam: Exam, version: ModelVersion, *, champion: Model | 
 
 
 @task(cache_policy=NO_CACHE)
-def record(run_id: str, version: int, model: Model, examination: Examination, *, dry_run: bool) -> None:
-    settings = RegistrySettings.load()
+def describe(model: Model, exam: Exam, examination: Examination) -> ReportContent:
+    return ReportContent.of_version(model, exam, examination)
+
+
+@task(cache_policy=NO_CACHE)
+def record(run_id: str, version: int, content: ReportContent, *, dry_run: bool) -> None:
+    settings, examination = RegistrySettings.load(), content.examination
     tracking = Tracking.connect(settings)
-    tracking.log_metrics(run_id, evidence_metrics(examination.evidence))
+    tracking.log_metrics(run_id, evidence_metrics(examination.evidence) | content.review.metrics())
     with TemporaryDirectory() as scratch:
-        write_examination(examination, model.bundle.label_rule, Path(scratch))
+        write_report(content, Path(scratch))
         tracking.log_folder(run_id, Path(scratch), to="evaluation")
     if not dry_run:
         status = ValidationStatus.PASSED if examination.verdict.passed else ValidationStatus.FAILED

@@ -26,7 +26,6 @@ from models.candidate import (
     examine,
     make_candidate,
     write_candidate,
-    write_examination,
 )
 from models.dataset import Labelled, label
 from models.exclusions import read_exclusions
@@ -35,6 +34,7 @@ from models.gate import read_gate
 from models.lineage import log_candidate, log_lineage, write_statements
 from models.registry import ModelRegistry, Provenance
 from models.report import training_report
+from models.report_page import ReportContent, write_report
 from models.split import SplitRule, dataset_digest
 from models.tracking import Tracking
 from models.train import read_params
@@ -138,10 +138,11 @@ def judge(candidate: Candidate, champion: Model | None, folder: Path) -> Examina
 @task(cache_policy=NO_CACHE)
 def log(run_id: str, candidate: Candidate, examination: Examination, folder: Path, *, source: str) -> None:
     tracking = Tracking.connect(RegistrySettings.load())
-    log_candidate(tracking, run_id, candidate, examination)
+    content = ReportContent.of_training(candidate, examination)
+    log_candidate(tracking, run_id, candidate, examination, review=content.review)
     log_lineage(tracking, run_id, candidate, source=source)
     write_statements(candidate.split, folder / "dataset")
-    write_examination(examination, candidate.model.bundle.label_rule, folder / "evaluation")
+    write_report(content, folder / "evaluation")
     for name in ("dataset", "evaluation", "reference"):
         tracking.log_folder(run_id, folder / name, to=name)
 

@@ -1,13 +1,12 @@
 """Making a candidate: label, split, train, convert, calibrate, and write the bundle; judging it on the holdout."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from models import package, plots
+from models import package
 from models.baseline import score_by_heuristic
 from models.behaviour import check_behaviour
 from models.calibrate import Calibration, calibrate
@@ -143,14 +142,6 @@ def examine(
         ),
     )
     return Examination(evidence=evidence, verdict=judge(evidence, gate), rows=challenger.rows)
-
-
-def write_examination(examination: Examination, rule: LabelRule, folder: Path) -> None:
-    """Write `evaluation.json` and the plots into a folder, made where it is missing."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "evaluation.json").write_text(json.dumps(examination.as_json(), indent=2, sort_keys=True))
-    threshold = examination.report.threshold.value
-    plots.draw(examination.rows, threshold=threshold, rule=rule, folder=folder)
 
 
 def _contender(model: Model, exam: Exam) -> Contender:

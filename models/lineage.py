@@ -15,14 +15,17 @@ from models.candidate import Candidate, Examination
 from models.dataset import Example, digest
 from models.evaluate import Figures
 from models.gate import Evidence
+from models.review import Review
 from models.split import Split
 from models.tracking import Tracking
 
 STATEMENTS_FILE: Final = "statements.csv.gz"
 
 
-def log_candidate(tracking: Tracking, run_id: str, candidate: Candidate, examination: Examination) -> None:
-    """Parameters of the making and all that the gate looked at."""
+def log_candidate(
+    tracking: Tracking, run_id: str, candidate: Candidate, examination: Examination, *, review: Review
+) -> None:
+    """Parameters of the making, all that the gate looked at, and the figures of the review."""
     trained, labelled = candidate.trained, candidate.labelled
     tracking.log_params(
         run_id,
@@ -40,7 +43,7 @@ def log_candidate(tracking: Tracking, run_id: str, candidate: Candidate, examina
         },
     )
     made = {"threshold": candidate.model.threshold, "onnx_largest_difference": candidate.parity.largest_difference}
-    tracking.log_metrics(run_id, evidence_metrics(examination.evidence) | made)
+    tracking.log_metrics(run_id, evidence_metrics(examination.evidence) | review.metrics() | made)
 
 
 def evidence_metrics(evidence: Evidence) -> dict[str, float]:
@@ -51,6 +54,8 @@ def evidence_metrics(evidence: Evidence) -> dict[str, float]:
     report, footprint = evidence.report, evidence.footprint
     sides = {"model": report.model, "routed": report.routed, "heuristic": report.heuristic, "champion": report.champion}
     metrics = {name: value for side, figures in sides.items() if figures for name, value in _metrics(side, figures)}
+    if report.threshold.certificate is not None:
+        metrics["certified_bound"] = report.threshold.certificate.bound
     if report.cost_difference is not None:
         metrics |= {f"cost_difference_{name}": value for name, value in asdict(report.cost_difference).items()}
     shares = {f"behaviour_{check.behaviour}": check.share for check in evidence.behaviour if check.share is not None}
@@ -93,17 +98,21 @@ def _flat(params: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _metrics(side: str, figures: Figures) -> Iterator[tuple[str, float]]:
-    for name, share in (("fnr", figures.false_negative_rate), ("fpr", figures.false_positive_rate)):
+    shares = {
+        "fnr": figures.false_negative_rate,
+        "unit_fnr": figures.unit_false_negative_rate,
+        "fpr": figures.false_positive_rate,
+    }
+    for name, share in shares.items():
         yield f"{side}_{name}", share.value
         yield f"{side}_{name}_low", share.low
         yield f"{side}_{name}_high", share.high
-    yield f"{side}_unit_fnr", figures.unit_false_negative_rate.value
     yield f"{side}_light_share", figures.light_share
     yield f"{side}_cpu_weighted_fnr", figures.cpu_weighted_false_negative_rate
     yield f"{side}_cost_cpu_seconds", figures.cost
     if figures.roc_auc is not None and figures.average_precision is not None:
         yield f"{side}_roc_auc", figures.roc_auc
-        yield f"{side}_average_precision", figures.average_precision
+        yield f"{side}_pr_auc", figures.average_precision
 
 
 def _input(name: str, block: Sequence[Example], source: str) -> DatasetInput:

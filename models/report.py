@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from models.calibrate import Calibration, FrontierPoint
 from models.candidate import Candidate, Examination
+from models.dataset import Labelled
 from models.evaluate import EvaluationReport, Figures
 from models.gate import GateVerdict
 from models.split import Split
@@ -12,16 +13,10 @@ from models.split import Split
 
 def training_report(candidate: Candidate, examination: Examination, *, version: int | None) -> str:
     """Data, frontier, certificate, figures beside the rivals' on the same rows, and the verdict; plain text."""
-    labelled, trained = candidate.labelled, candidate.trained
-    reads = labelled.reads
-    heavy = sum(example.heavy for example in reads)
     lines = [
-        f"{labelled.records} records: {labelled.excluded} in excluded windows, {labelled.merged} retries merged, "
-        f"{labelled.dropped} failures that say nothing of size; {len(reads)} reads, {heavy / len(reads):.1%} heavy",
+        labelled_line(candidate.labelled),
         *block_lines(candidate.split),
-        f"{trained.rounds} trees, {len(trained.vocabulary.columns)} of {trained.terms_fitted} terms and the context "
-        f"names in use; ONNX equals XGBoost on {candidate.parity.rows} rows "
-        f"(0 decisions differ, scores by at most {candidate.parity.largest_difference:.0e})",
+        making_line(candidate),
         "",
         "bound  misses allowed  threshold  FPR    light share   (calibration block)",
         *(_frontier_line(point) for point in candidate.calibration.frontier),
@@ -36,22 +31,50 @@ def training_report(candidate: Candidate, examination: Examination, *, version: 
     return "\n".join(lines)
 
 
+def labelled_line(labelled: Labelled) -> str:
+    """What became of the records."""
+    reads = labelled.reads
+    heavy = sum(example.heavy for example in reads)
+    return (
+        f"{labelled.records} records: {labelled.excluded} in excluded windows, {labelled.merged} retries merged, "
+        f"{labelled.dropped} failures that say nothing of size; {len(reads)} reads, {heavy / len(reads):.1%} heavy"
+    )
+
+
+def making_line(candidate: Candidate) -> str:
+    """Trees, terms, and that both engines agree."""
+    trained, parity = candidate.trained, candidate.parity
+    return (
+        f"{trained.rounds} trees, {len(trained.vocabulary.columns)} of {trained.terms_fitted} terms and the context "
+        f"names in use; ONNX equals XGBoost on {parity.rows} rows "
+        f"(0 decisions differ, scores by at most {parity.largest_difference:.0e})"
+    )
+
+
 def evaluation_lines(report: EvaluationReport) -> list[str]:
     """A table of the holdout, one row per way of deciding, and whether the holdout refutes the certificate."""
-    rivals = {
+    against = f"; {report.cost_difference} against the champion" if report.cost_difference else ""
+    return [
+        "holdout      rows  heavy  FNR, rows               FNR, template-days      FPR, rows               light  cost",
+        *(_figures_line(name, figures) for name, figures in ways_of_deciding(report).items()),
+        f"{holdout_says(report)}; 95% intervals over templates; cost in CPU seconds lost{against}",
+    ]
+
+
+def ways_of_deciding(report: EvaluationReport) -> dict[str, Figures]:
+    """Ours, routed and by the model alone, and its rivals, by the names that people read."""
+    ways = {
         "routed": report.routed,
         "model only": report.model,
         "heuristic": report.heuristic,
         "all large": report.all_large,
         "champion": report.champion,
     }
-    against = f"; {report.cost_difference} against the champion" if report.cost_difference else ""
-    found = "refutes" if report.refuted else "does not refute"
-    return [
-        "holdout      rows  heavy  FNR, rows               FNR, template-days      FPR, rows               light  cost",
-        *(_figures_line(name, figures) for name, figures in rivals.items() if figures),
-        f"the holdout {found} the certificate; 95% intervals over templates; cost in CPU seconds lost{against}",
-    ]
+    return {name: figures for name, figures in ways.items() if figures}
+
+
+def holdout_says(report: EvaluationReport) -> str:
+    return f"the holdout {'refutes' if report.refuted else 'does not refute'} the certificate"
 
 
 def verdict_lines(verdict: GateVerdict) -> list[str]:

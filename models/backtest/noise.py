@@ -17,6 +17,12 @@ class NoiseCeiling:
     contested: int
     share: float
 
+    def __str__(self) -> str:
+        return (
+            f"{self.mixed} template-schemas of the holdout have both labels: {self.contested} of {self.heavy} heavies "
+            f"({self.share:.1%}) cost whoever looks at template and schema alone a miss or a false alarm each"
+        )
+
 
 def noise_ceiling(examples: Sequence[Example]) -> NoiseCeiling:
     """The share of heavy rows that no scorer of template and schema could get right without an equal false alarm.

@@ -25,7 +25,7 @@ def table(found: Backtest) -> str:
         "",
         *_parts(found),
         "",
-        _noise(found),
+        str(found.noise_ceiling),
     ]
     return "\n".join(lines)
 
@@ -85,11 +85,3 @@ def _cells(words: list[str]) -> str:
 
 def _share(share: Share) -> str:
     return "-" if math.isnan(share.value) else str(share)
-
-
-def _noise(found: Backtest) -> str:
-    noise = found.noise_ceiling
-    return (
-        f"{noise.mixed} template-schemas of the holdout have both labels: {noise.contested} of {noise.heavy} heavies "
-        f"({noise.share:.1%}) cost whoever looks at template and schema alone a miss or a false alarm each"
-    )

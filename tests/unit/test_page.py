@@ -4,7 +4,7 @@ import pytest
 
 from smart_routing.page import html_page, html_table
 
-MARKUP = '<script>alert("x")</script> & \'y\''
+MARKUP = "<script>alert(\"x\")</script> & 'y'"
 
 
 def test_texts_are_escaped_everywhere() -> None:

@@ -1,10 +1,9 @@
 import json
-from pathlib import Path
 
 import pytest
 
 from models.behaviour import Behaviour
-from models.candidate import Candidate, Exam, Examination, examine, make_candidate, write_examination
+from models.candidate import Candidate, Exam, Examination, examine, make_candidate
 from models.dataset import Labelled
 from models.gate import read_gate
 from models.lineage import evidence_metrics
@@ -47,9 +46,8 @@ def examined(candidate: Candidate, *, champion: Model | None, bundle_bytes: int 
     return examine(candidate.model, exam, GATE, champion=champion, bundle_bytes=bundle_bytes, clock=lambda: 0.0)
 
 
-def test_first_candidate_that_is_certified_and_behaves_passes(first: Examination, tmp_path: Path) -> None:
-    write_examination(first, RULE, tmp_path)
-    written = json.loads((tmp_path / "evaluation.json").read_text())
+def test_first_candidate_that_is_certified_and_behaves_passes(first: Examination) -> None:
+    written = json.loads(json.dumps(first.as_json()))
     assert (written["passed"], written["reasons"], written["parts"]) == (True, [], [])
     assert (written["decision_p99_ms"], written["bundle_bytes"]) == (0.0, 1000)
     assert [check["behaviour"] for check in written["behaviour"]] == list(Behaviour)
