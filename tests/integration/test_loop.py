@@ -21,6 +21,7 @@ from models.evaluate import refutes
 from models.registry import ModelRegistry
 from models.scoring import scored
 from models.split import split_by_time
+from models.tracking import Tracking
 from models.train import matrix
 from models.versions import ModelVersion
 from smart_routing import protocol
@@ -171,6 +172,19 @@ def test_training_reports_its_data_frontier_and_figures(loop: Loop) -> None:
     assert "1%  not supported" in loop.trained["report"]
 
 
+def test_run_keeps_a_report_page_and_tells_how_reliable_probabilities_are(loop: Loop, mlflow_server: str) -> None:
+    run_id = loop.trained["run_id"]
+    page = httpx.get(
+        f"{mlflow_server}/get-artifact", params={"run_id": run_id, "path": "evaluation/report.html"}, timeout=30
+    )
+    assert page.status_code == 200
+    assert str(loop.bundle.threshold.certificate).replace("<", "&lt;") in page.text
+    metrics = Tracking.connect(RegistrySettings(uri=mlflow_server)).client.get_run(run_id).data.metrics
+    assert metrics["ece"] < metrics["raw_ece"]
+    assert metrics["brier"] < metrics["raw_brier"]
+    assert metrics["certified_bound"] == 0.05
+
+
 def test_version_carries_its_provenance(loop: Loop, labelled: Labelled) -> None:
     tags = loop.version.tags
     assert tags[protocol.TAG_VALIDATION_STATUS] == "passed"
@@ -216,6 +230,13 @@ def test_xgboost_onnx_and_the_router_decide_alike(loop: Loop, labelled: Labelled
     assert (native >= threshold).tolist() == (converted >= threshold).tolist() == decisions
     told = [loop.model.probability(score) for score in native.tolist()]
     np.testing.assert_allclose(told, [reply["heavyProbability"] for reply in served], atol=1e-4)
+
+
+def test_told_probability_is_at_or_above_the_told_threshold_where_the_decision_is_heavy(uncached: Answered) -> None:
+    told = [reply for reply in uncached.replies.values() if reply["reason"] == "model"]
+    assert {reply["decision"] for reply in told} == {"light", "heavy"}
+    for reply in told:
+        assert (reply["heavyProbability"] >= reply["threshold"]) == (reply["decision"] == "heavy")
 
 
 def test_two_workers_with_a_cache_and_one_without_reply_alike(cached: Answered, uncached: Answered) -> None:
