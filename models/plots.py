@@ -3,19 +3,19 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
 from models.calibrate import FrontierPoint
 from models.cost import misrouting_cost
 from models.reliability import Reliability
 from models.scoring import Scored
-from smart_routing.bundle import Certificate, Threshold
+from smart_routing.bundle import Threshold
 from smart_routing.labels import LabelRule
 
 _LIGHT: Final = "#4c78a8"
@@ -130,30 +130,22 @@ def _frontier(axes: Axes, drawn: Drawn) -> None:
     thresholds = np.unique(drawn.rows.by_model().score)
     missed, alarmed = _shares_below(units.score, thresholds), 1 - _shares_below(light.score, thresholds)
     axes.step(missed, alarmed, color=_LIGHT, where="post", label="holdout, at every threshold")
-    supported = [point for point in drawn.frontier if point.false_positive_rate is not None]
-    axes.plot(
-        [point.bound for point in supported],
-        [point.false_positive_rate for point in supported if point.false_positive_rate is not None],
-        "o",
-        color=_HEAVY,
-        label="bounds that the calibration block supports",
-    )
-    here = _shares_below(units.score, drawn.threshold.value), 1 - _shares_below(light.score, drawn.threshold.value)
-    axes.plot(*here, "o", color="black", label="holdout, at the threshold")
-    _mark_certificate(axes, drawn.threshold.certificate)
+    here = np.array([drawn.threshold.value])
+    at_threshold = _shares_below(units.score, here), 1 - _shares_below(light.score, here)
+    axes.plot(*at_threshold, "o", color="black", label="holdout, at the threshold")
+    supported = [(point.bound, point.false_positive_rate) for point in drawn.frontier if point.threshold is not None]
+    axes.plot(*np.array(supported).reshape(-1, 2).T, "o", color=_HEAVY, label="calibration block, at supported bounds")
+    certificate = drawn.threshold.certificate
+    if certificate:
+        axes.axvline(certificate.bound, color="black", linestyle="--", label=f"certified bound {certificate.bound:.0%}")
     axes.set(xlabel="share of heavy template-schema-days missed", ylabel="share of light statements on large")
     axes.set(xlim=(0, 0.3), ylim=(0, 1))
     axes.set_title("What fewer misses cost in false alarms")
     axes.legend(frameon=False)
 
 
-def _mark_certificate(axes: Axes, certificate: Certificate | None) -> None:
-    if certificate:
-        axes.axvline(certificate.bound, color="black", linestyle="--", label=f"certified bound {certificate.bound:.0%}")
-
-
-def _shares_below(score: NDArray[np.float64], thresholds: ArrayLike) -> Any:
-    """The share of scores below each threshold, of the shape of `thresholds`."""
+def _shares_below(score: NDArray[np.float64], thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share of scores below each threshold, shape (thresholds,)."""
     return np.searchsorted(np.sort(score), thresholds, side="left") / max(1, len(score))
 
 

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from models.candidate import Candidate, Exam, Examination, examine, make_candidate
@@ -121,13 +122,24 @@ def test_a_failed_gate_tells_its_reasons(content: ReportContent) -> None:
 
 
 def test_version_of_another_run_is_told_without_its_making(
-    candidate: Candidate, examination: Examination, exam: Exam
+    candidate: Candidate, examination: Examination, exam: Exam, tmp_path: Path
 ) -> None:
-    page = report_page(ReportContent.of_version(candidate.model, exam, examination))
+    write_report(ReportContent.of_version(candidate.model, exam, examination), tmp_path)
+    page = (tmp_path / REPORT).read_text()
     assert "Columns of most gain" not in page
     assert '<td class="name">before</td>' in page
+    assert page.count('<img alt="') == len(PICTURES)
     first_of_log = report_page(ReportContent.of_version(candidate.model, replace(exam, before=()), examination))
     assert '<td class="name">before</td>' not in first_of_log
+
+
+def test_where_rules_decide_all_heavies_there_is_nothing_to_draw(content: ReportContent, tmp_path: Path) -> None:
+    found = content.examination.rows
+    by_rule = replace(found, score=np.where(found.heavy, np.inf, found.score))
+    ruled = replace(content, examination=replace(content.examination, rows=by_rule))
+    write_report(ruled, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {REPORT, FIGURES}
+    assert "Pictures" not in (tmp_path / REPORT).read_text()
 
 
 def test_metrics_name_both_sets_of_figures_reliability_and_the_bound(content: ReportContent) -> None:
