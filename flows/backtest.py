@@ -1,6 +1,7 @@
-"""Backtest the model and what people use instead of it on one split of a log; nothing is tracked or registered."""
+"""Backtest the model and what people use instead on a log, split once or rolled over; nothing is registered."""
 
 import json
+import sys
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +12,14 @@ from flows.query_events import read_whole_log
 from flows.split import add_split, split_rule
 from models.backtest.judge import backtest
 from models.backtest.result import Backtest
-from models.backtest.table import table
+from models.backtest.rolling import Rolling
+from models.backtest.table import rolling_table, table
 from models.capacity import read_capacity
 from models.contenders.approach import Contest
 from models.dataset import label
 from models.exclusions import read_exclusions
 from models.gate import read_gate
+from models.replay import Every, replay
 from models.train import read_params
 from smart_routing.errors import InputError
 from smart_routing.labels import LabelRule
@@ -29,13 +32,13 @@ RESULT: Final = "backtest.json"
 class BacktestSummary:
     """What was found."""
 
-    found: Backtest
+    found: Backtest | Rolling
 
     def as_json(self) -> dict[str, Any]:
         return self.found.as_json()
 
     def __str__(self) -> str:
-        return table(self.found)
+        return rolling_table(self.found) if isinstance(self.found, Rolling) else table(self.found)
 
 
 def main() -> None:
@@ -43,21 +46,39 @@ def main() -> None:
     add_events(parser)
     add_label_rule(parser)
     add_split(parser)
+    parser.add_argument(
+        "--rolling",
+        choices=[every.value for every in Every],
+        help="instead learn and certify anew so often, and decide",
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help=f"write {RESULT} there too")
     run(parser, _command, needs_prefect=False)
 
 
 def _command(options: Namespace) -> BacktestSummary:
+    every = _every(options)
     cut = split_rule(options.train_until, options.calibrate_until)
     rule = LabelRule(cpu_seconds=options.cpu_seconds, memory_bytes=options.memory_bytes)
     _make(options.out)
     records = read_whole_log(options.events)
     labelled = label(records, rule, read_exclusions(), limits=FeatureSettings.load().parse_limits())
     contest = Contest(labelled=labelled, rule=rule, params=read_params(), gate=read_gate(), split_rule=cut)
-    summary = BacktestSummary(backtest(contest, capacity=read_capacity()))
+    capacity = read_capacity()
+    found = replay(contest, every, capacity=capacity, tell=_tell) if every else backtest(contest, capacity=capacity)
+    summary = BacktestSummary(found)
     if options.out:
         (options.out / RESULT).write_text(json.dumps(summary.as_json(), indent=2))
     return summary
+
+
+def _every(options: Namespace) -> Every | None:
+    if options.rolling and (options.train_until or options.calibrate_until):
+        raise InputError("--rolling cuts the log by itself: expected no --train-until and no --calibrate-until")
+    return Every(options.rolling) if options.rolling else None
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
 
 
 def _make(folder: Path | None) -> None:

@@ -73,6 +73,17 @@ class SplitTimes:
 USUAL_SPLIT: Final = SplitShares()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitPast:
+    """Reads from `until` on are the holdout; the latest of those before it calibrate, in the usual proportion."""
+
+    until: datetime
+
+    def cuts(self, examples: Sequence[Example]) -> Cuts:
+        past = sum(example.request.submitted_utc < self.until for example in examples)
+        return Cuts(round(past * USUAL_SPLIT.train / (USUAL_SPLIT.train + USUAL_SPLIT.calibration)), past)
+
+
 def split_by_time(examples: Sequence[Example], rule: SplitRule = USUAL_SPLIT) -> Split:
     """Cut the examples, already in order of time; raises `TrainingError` where a block lacks a class."""
     cuts = rule.cuts(examples)

@@ -42,7 +42,17 @@ class PartDifference:
 
 
 def strata(holdout: Sequence[Example], *, before: Sequence[Example], rule: LabelRule) -> Parts:
-    """The holdout's parts. Seen means among what came `before`; near is a cost within a factor of 2 of a limit."""
+    """The holdout's parts."""
+    return {way: parts(names) for way, names in part_names(holdout, before=before, rule=rule).items()}
+
+
+def part_names(
+    holdout: Sequence[Example], *, before: Sequence[Example], rule: LabelRule
+) -> Mapping[str, Sequence[str]]:
+    """In which part each example is, one way and another.
+
+    Seen means among what came `before`; near is a cost within a factor of 2 of a limit.
+    """
     templates = {example.template for example in before}
     users = {example.request.user for example in before}
     ways: dict[str, Callable[[Example], str]] = {
@@ -53,7 +63,14 @@ def strata(holdout: Sequence[Example], *, before: Sequence[Example], rule: Label
         "kind": lambda example: example.statement.kind.value,
         "limit": lambda example: "near" if 0.5 <= of_limit(example, rule) <= 2.0 else "far",
     }
-    return {way: _parts([name(example) for example in holdout]) for way, name in ways.items()}
+    return {way: [name(example) for example in holdout] for way, name in ways.items()}
+
+
+def parts(names: Sequence[str]) -> Mapping[str, Part]:
+    """Which rows have each name; of many names the rarest are one part."""
+    known = [name for name, _ in Counter(names).most_common(MOST_NAMES)]
+    told = np.array([name if name in known else OTHERS for name in names])
+    return {str(name): told == name for name in np.unique(told)}
 
 
 def differences_in_parts(
@@ -85,12 +102,6 @@ def differences_in_parts(
 
 def _tells(rows: Scored) -> bool:
     return int(rows.heavy.sum()) >= LEAST_HEAVY and len(np.unique(rows.template)) >= LEAST_TEMPLATES
-
-
-def _parts(names: Sequence[str]) -> dict[str, Part]:
-    known = [name for name, _ in Counter(names).most_common(MOST_NAMES)]
-    told = np.array([name if name in known else OTHERS for name in names])
-    return {str(name): told == name for name in np.unique(told)}
 
 
 def _seen(known: bool) -> str:

@@ -1,80 +1,108 @@
-"""Judging contenders on the holdout: each at its own threshold and at one certified bound, overall and in parts."""
+"""Judging contenders on the same rows: each at its own threshold and at one certified bound, overall and in parts."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from models.backtest.fleet import HoldoutFleet
+from models.backtest.fleet import DecidedFleet
 from models.backtest.noise import noise_ceiling
 from models.backtest.result import Backtest, Judged, Standing
-from models.calibrate import BOUNDS, Calibration, calibrate
+from models.calibrate import BOUNDS, Calibration, FrontierPoint, calibrate
 from models.capacity import CapacityInputs
 from models.contenders.approach import Approach, Contest, Entry
 from models.contenders.field import CONTENDERS, OURS
 from models.evaluate import Contender, cost_difference, figures, refutes
-from models.strata import strata
+from models.strata import Parts, strata
+from smart_routing.labels import LabelRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Competition:
+    """All contenders on the same rows, at their own thresholds and, where their scores rank, at `bound`."""
+
+    entries: Mapping[str, Entry]
+    bound: float
+    own: Mapping[str, Contender]
+    certified: Mapping[str, Contender]
 
 
 def backtest(
     contest: Contest, approaches: Mapping[str, Approach] = CONTENDERS, *, capacity: CapacityInputs
 ) -> Backtest:
-    """Let everyone learn, and judge them on the same rows; ours must be among them.
-
-    The bound is that of our certificate, without one the gate's target. Raises what the contenders do.
-    """
-    entries = {name: approach(contest) for name, approach in approaches.items()}
-    certificate = entries[OURS].threshold.certificate
-    bound = certificate.bound if certificate else contest.gate.target_bound
-    judge = _Judge(entries[OURS], bound=bound, fleet=HoldoutFleet.of(contest, capacity))
+    """Let everyone learn, and judge them on the same rows; ours must be among them. Raises what the contenders do."""
+    found = compete(contest, approaches)
+    judge = Judge(found.own, found.certified, DecidedFleet.of(contest, capacity), _strata(contest))
+    confidence = contest.gate.confidence
+    frontiers = {name: _calibrate(found.entries[name], BOUNDS, confidence).frontier for name in found.certified}
     return Backtest(
         split=contest.split,
-        bound=bound,
-        contenders={name: judge(entry) for name, entry in entries.items()},
+        bound=found.bound,
+        contenders={name: judge(name, frontier=frontiers.get(name, ())) for name in found.own},
         noise_ceiling=noise_ceiling(contest.split.holdout),
     )
 
 
-class _Judge:
-    """Compares entries with ours, each of its thresholds with ours of that kind."""
+def _strata(contest: Contest) -> Parts:
+    split = contest.split
+    return strata(split.holdout, before=split.train, rule=contest.rule)
 
-    def __init__(self, ours: Entry, *, bound: float, fleet: HoldoutFleet) -> None:
-        self._ours, self._bound, self._fleet, self._contest = ours, bound, fleet, fleet.contest
-        split = self._contest.split
-        self._strata = strata(split.holdout, before=split.train, rule=self._contest.rule)
 
-    def __call__(self, entry: Entry) -> Judged:
-        own, ours = _own(entry), _own(self._ours)
-        ranks = bool(np.isfinite(entry.calibration.score).any())
-        certified = self._certified(entry) if ranks else None
+def compete(contest: Contest, approaches: Mapping[str, Approach]) -> Competition:
+    """Everyone learns and decides. The bound is that of our certificate, without one the gate's target.
+
+    At the bound means at the threshold that the calibration block supports for it, however little that leaves light.
+    """
+    entries = {name: approach(contest) for name, approach in approaches.items()}
+    certificate, gate = entries[OURS].threshold.certificate, contest.gate
+    bound = certificate.bound if certificate else gate.target_bound
+    return Competition(
+        entries=entries,
+        bound=bound,
+        own={name: Contender(rows=entry.holdout, threshold=entry.threshold) for name, entry in entries.items()},
+        certified={
+            name: Contender(rows=entry.holdout, threshold=_calibrate(entry, (bound,), gate.confidence).threshold)
+            for name, entry in entries.items()
+            if np.isfinite(entry.calibration.score).any()
+        },
+    )
+
+
+def standing(theirs: Contender, ours: Contender, rule: LabelRule) -> Standing:
+    """How a contender did, its cost beside ours on the same rows."""
+    return Standing(
+        threshold=theirs.threshold,
+        figures=figures(theirs.rows, threshold=theirs.threshold.value, rule=rule),
+        difference=cost_difference(ours, theirs, rule),
+        refuted=refutes(theirs.rows, theirs.threshold),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Compares every contender with ours, each of its thresholds with ours of that kind."""
+
+    own: Mapping[str, Contender]
+    certified: Mapping[str, Contender]
+    fleet: DecidedFleet
+    strata: Parts
+
+    def __call__(self, name: str, *, frontier: tuple[FrontierPoint, ...] = ()) -> Judged:
+        own, ours, rule = self.own[name], self.own[OURS], self.fleet.rule
+        certified = self.certified.get(name)
         return Judged(
-            own=self._standing(own, ours),
-            own_saving=self._fleet.saving(own),
-            certified=self._standing(certified, self._certified(self._ours)) if certified else None,
-            certified_saving=self._fleet.saving(certified) if certified else None,
-            frontier=self._calibrate(entry, BOUNDS).frontier if ranks else (),
+            own=standing(own, ours, rule),
+            own_saving=self.fleet.saving(own),
+            certified=standing(certified, self.certified[OURS], rule) if certified else None,
+            certified_saving=self.fleet.saving(certified) if certified else None,
+            frontier=frontier,
             strata={
-                way: {name: self._standing(own.within(part), ours.within(part)) for name, part in parts.items()}
-                for way, parts in self._strata.items()
+                way: {part: standing(own.within(rows), ours.within(rows), rule) for part, rows in parts.items()}
+                for way, parts in self.strata.items()
             },
         )
 
-    def _standing(self, theirs: Contender, ours: Contender) -> Standing:
-        rule = self._contest.rule
-        return Standing(
-            threshold=theirs.threshold,
-            figures=figures(theirs.rows, threshold=theirs.threshold.value, rule=rule),
-            difference=cost_difference(ours, theirs, rule),
-            refuted=refutes(theirs.rows, theirs.threshold),
-        )
 
-    def _certified(self, entry: Entry) -> Contender:
-        """The holdout at the threshold for our bound, however little that leaves light."""
-        return Contender(rows=entry.holdout, threshold=self._calibrate(entry, (self._bound,)).threshold)
-
-    def _calibrate(self, entry: Entry, bounds: Sequence[float]) -> Calibration:
-        block, confidence = entry.calibration, self._contest.gate.confidence
-        return calibrate(block, blind=block, confidence=confidence, min_light_share=0.0, bounds=bounds)
-
-
-def _own(entry: Entry) -> Contender:
-    return Contender(rows=entry.holdout, threshold=entry.threshold)
+def _calibrate(entry: Entry, bounds: Sequence[float], confidence: float) -> Calibration:
+    block = entry.calibration
+    return calibrate(block, blind=block, confidence=confidence, min_light_share=0.0, bounds=bounds)

@@ -19,7 +19,7 @@ class NoiseCeiling:
 
     def __str__(self) -> str:
         return (
-            f"{self.mixed} template-schemas of the holdout have both labels: {self.contested} of {self.heavy} heavies "
+            f"{self.mixed} template-schemas of these rows have both labels: {self.contested} of {self.heavy} heavies "
             f"({self.share:.1%}) cost whoever looks at template and schema alone a miss or a false alarm each"
         )
 

@@ -1,4 +1,4 @@
-"""What a backtest found, and its JSON."""
+"""What a backtest on one split found, and its JSON."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -75,9 +75,11 @@ class Judged:
         frontier = {"frontier": [asdict(point) for point in self.frontier]}
         certified, saving = self.certified, self.certified_saving
         return {
-            "own": self.own.as_json() | self.own.promise() | _saving(self.own_saving),
+            "own": self.own.as_json() | self.own.promise() | saving_json(self.own_saving),
             "certified": (
-                certified.as_json() | certified.promise() | _saving(saving) | frontier if certified and saving else None
+                certified.as_json() | certified.promise() | saving_json(saving) | frontier
+                if certified and saving
+                else None
             ),
             "strata": {
                 way: {name: part.as_json() | {"judged": part.judged} for name, part in parts.items()}
@@ -97,14 +99,24 @@ class Backtest:
 
     def as_json(self) -> dict[str, Any]:
         """The whole as JSON knows it: what is no finite number is None."""
-        document = {
-            "split": {name: _block(getattr(self.split, name)) for name in ("train", "calibration", "holdout")},
-            "bound": self.bound,
-            "contenders": {name: judged.as_json() for name, judged in self.contenders.items()},
-            "noise_ceiling": asdict(self.noise_ceiling),
-        }
-        finite: dict[str, Any] = _finite(document)
-        return finite
+        return finite(
+            {
+                "split": blocks(self.split),
+                "bound": self.bound,
+                "contenders": {name: judged.as_json() for name, judged in self.contenders.items()},
+                "noise_ceiling": asdict(self.noise_ceiling),
+            }
+        )
+
+
+def blocks(split: Split) -> dict[str, Any]:
+    """Size and span of each block."""
+    return {name: _block(getattr(split, name)) for name in ("train", "calibration", "holdout")}
+
+
+def finite(document: dict[str, Any]) -> dict[str, Any]:
+    """The same with None for what is no finite number, which JSON does not know."""
+    return {name: _finite(part) for name, part in document.items()}
 
 
 def _block(examples: Sequence[Example]) -> dict[str, Any]:
@@ -116,7 +128,7 @@ def _block(examples: Sequence[Example]) -> dict[str, Any]:
     }
 
 
-def _saving(found: Saving) -> dict[str, Any]:
+def saving_json(found: Saving) -> dict[str, Any]:
     """At the targets of models/capacity.toml, and all the rest below `capacity`."""
     return {**_share("saving", found.at_targets.saving), "capacity": found.as_json()}
 
@@ -127,7 +139,7 @@ def _share(name: str, share: Share) -> dict[str, Any]:
 
 def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _finite(part) for name, part in value.items()}
+        return finite(value)
     if isinstance(value, list):
         return [_finite(part) for part in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value

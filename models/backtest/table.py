@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator, Mapping
 
-from models.backtest.result import Backtest, Standing
+from models.backtest.result import Backtest, Judged, Standing
+from models.backtest.rolling import Rolling, Turn
 from models.contenders.field import OURS
 from models.evaluate import Share
 from models.report import block_lines
@@ -11,23 +12,54 @@ from models.report import block_lines
 
 def table(found: Backtest) -> str:
     """The blocks, the contenders at both thresholds, the parts of the holdout, and the label noise."""
-    contenders = found.contenders.items()
-    certified = {name: judged.certified for name, judged in contenders if judged.certified}
+    lines = [*block_lines(found.split), "", *_judged(found.contenders, bound=f"bound of {found.bound:.0%}")]
+    return "\n".join([*lines, "", str(found.noise_ceiling)])
+
+
+def rolling_table(found: Rolling) -> str:
+    """The steps, what was skipped, and over all steps the contenders, the parts of their rows, and the label noise."""
+    rivals = [name for name in found.pooled if name != OURS]
     lines = [
-        *block_lines(found.split),
+        f"{'step':<26}rows   heavy  FNR, units            bound   light   cost      {_cells(rivals)}",
+        *(_turn(turn) for turn in found.turns),
+        *(f"{skipped.step}  skipped: {skipped.reason}" for skipped in found.skipped),
         "",
-        *_standings("own threshold", {name: judged.own for name, judged in contenders}),
+        *_promises(found),
         "",
-        *_standings(f"bound of {found.bound:.0%}", certified),
-        "95% intervals over templates; cost in CPU seconds lost by wrong decisions, of which ours less its",
-        "",
-        *_savings(found),
-        "",
-        *_parts(found),
-        "",
-        str(found.noise_ceiling),
+        *_judged(found.pooled, bound="bound of the step"),
     ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", str(found.noise_ceiling)])
+
+
+def _judged(contenders: Mapping[str, Judged], *, bound: str) -> Iterator[str]:
+    yield from _standings("own threshold", {name: judged.own for name, judged in contenders.items()})
+    yield ""
+    yield from _standings(bound, {name: judged.certified for name, judged in contenders.items() if judged.certified})
+    yield "95% intervals over templates; cost in CPU seconds lost by wrong decisions, of which ours less its"
+    yield ""
+    yield from _savings(contenders)
+    yield ""
+    yield from _parts(contenders)
+
+
+def _turn(turn: Turn) -> str:
+    """Ours at its own threshold, and what each rival's decisions cost."""
+    ours = turn.own[OURS]
+    figures, certificate = ours.figures, ours.threshold.certificate
+    bound = f"{certificate.bound:.0%}" if certificate else "none"
+    costs = [f"{standing.figures.cost:.1f}" for name, standing in turn.own.items() if name != OURS]
+    told = f"{_share(figures.unit_false_negative_rate):<22}{bound:<8}{figures.light_share:<8.1%}{figures.cost:<10.1f}"
+    return f"{turn.step}  {figures.rows:<7}{figures.heavy:<7}{told}{_cells(costs)}{'refuted' * ours.refuted}".rstrip()
+
+
+def _promises(found: Rolling) -> Iterator[str]:
+    yield f"{'certificates':<17}own threshold           bound of the step"
+    for name in found.pooled:
+        told = [
+            f"{promises.refuted_steps} refuted of {promises.certified_steps}"
+            for promises in (found.own_promises(name), found.certified_promises(name))
+        ]
+        yield f"{name:<17}{told[0]:<24}{told[1]}"
 
 
 def _standings(title: str, standings: Mapping[str, Standing]) -> Iterator[str]:
@@ -42,14 +74,14 @@ def _standings(title: str, standings: Mapping[str, Standing]) -> Iterator[str]:
         )
 
 
-def _savings(found: Backtest) -> Iterator[str]:
+def _savings(contenders: Mapping[str, Judged]) -> Iterator[str]:
     """Nodes and what is saved, at own thresholds."""
     yield f"{'nodes':<17}small + large + router    of the symmetric fleet saved   by routing alone"
-    for name, judged in found.contenders.items():
+    for name, judged in contenders.items():
         at = judged.own_saving.at_targets
         fleet = f"{at.nodes.small} + {at.nodes.large} + {at.nodes.router} = {at.nodes.split}"
         yield f"{name:<17}{fleet:<26}{_share(at.saving):<31}{_share(at.routing_alone)}"
-    whole = found.contenders[OURS].own_saving
+    whole = contenders[OURS].own_saving
     yield (
         f"the log's peak hour scaled by {whole.scale:,.0f} to a symmetric fleet of "
         f"{whole.at_targets.nodes.symmetric} nodes; inputs and targets are those of models/capacity.toml"
@@ -62,13 +94,13 @@ def _promise(standing: Standing) -> str:
     return "  certified" if standing.threshold.certificate else ""
 
 
-def _parts(found: Backtest) -> Iterator[str]:
+def _parts(contenders: Mapping[str, Judged]) -> Iterator[str]:
     """Ours in each part, and what each rival's decisions cost there."""
-    rivals = [name for name in found.contenders if name != OURS]
+    rivals = [name for name in contenders if name != OURS]
     yield f"{'part':<34}rows   heavy  FNR, rows             FPR, rows               cost      {_cells(rivals)}"
-    for way, parts in found.contenders[OURS].strata.items():
+    for way, parts in contenders[OURS].strata.items():
         for name, ours in parts.items():
-            costs = [f"{found.contenders[rival].strata[way][name].figures.cost:.1f}" for rival in rivals]
+            costs = [f"{contenders[rival].strata[way][name].figures.cost:.1f}" for rival in rivals]
             doubt = "" if ours.judged else "not judged"
             yield f"{f'{way} {name}'[:32]:<34}{_part(ours)}{_cells(costs)}{doubt}".rstrip()
 

@@ -45,16 +45,33 @@ def test_log_comes_out_as_one_document(shell: Shell, tmp_path: Path) -> None:
     assert found["contenders"]["all_heavy"]["own"]["cost"] == pytest.approx(40 * 0.1)
 
 
+def test_days_of_a_log_are_decided_one_after_another(shell: Shell, tmp_path: Path) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(b"\n".join(line(number) for number in range(400)))
+    found = shell.flow("backtest", "--events", str(log), "--cpu-seconds", "1", "--rolling", "daily")
+    assert [step["begin"][:10] for step in found["steps"]] == ["2026-10-10"]
+    assert [step["begin"][:10] for step in found["skipped"]] == [f"2026-10-0{day}" for day in range(5, 10)]
+    assert found["steps"][0]["split"]["holdout"]["reads"] == found["contenders"]["full"]["own"]["rows"]
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (["--out", "README.md/x"], "--out README.md/x cannot be made: Not a directory; expected a folder"),
         (["--train-until", "2026-10-10"], "one of --train-until and --calibrate-until is given: expected both or none"),
         (["--events", "nowhere.jsonl"], "nowhere.jsonl"),
+        (["--rolling", "daily", "--train-until", "2026-10-10"], "expected no --train-until and no --calibrate-until"),
+        (["--rolling", "hourly"], "invalid choice: 'hourly'"),
+        (
+            ["--rolling", "weekly"],
+            "no weekly step of this log can be decided; the last, 2026-10-05 to 2026-10-06: train",
+        ),
     ],
-    ids=["folder", "half a split", "log"],
+    ids=["folder", "half a split", "log", "two ways to cut", "unknown step", "short log"],
 )
-def test_what_cannot_be_used_is_one_line(shell: Shell, options: list[str], told: str) -> None:
-    done = shell.python("-m", "flows.backtest", *options)
+def test_what_cannot_be_used_is_one_line(shell: Shell, tmp_path: Path, options: list[str], told: str) -> None:
+    log = tmp_path / "events.jsonl"
+    log.write_bytes(b"\n".join(line(number) for number in range(30)))
+    done = shell.python("-m", "flows.backtest", "--events", str(log), *options)
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (2, "", 1)
     assert told in done.stderr

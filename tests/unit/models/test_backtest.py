@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from models.backtest.fleet import HoldoutFleet
+from models.backtest.fleet import DecidedFleet
 from models.backtest.judge import backtest
 from models.backtest.noise import noise_ceiling
 from models.backtest.result import Backtest
@@ -112,7 +112,7 @@ def test_writes_are_part_of_the_fleet_and_never_on_small() -> None:
     records = [record(number) for number in range(960)]
     writes = [replace(one, query_id=f"w{one.query_id}", sql="create table a as select 1") for one in records[800:]]
     contest = contest_of([*records, *writes])
-    fleet = HoldoutFleet.of(contest, read_capacity())
+    fleet = DecidedFleet.of(contest, read_capacity())
     assert sum(fleet.reads) == len(contest.split.holdout)
     assert len(fleet.examples) == len(contest.split.holdout) + len(writes)
 
