@@ -11,6 +11,7 @@ from flows.command import CommandParser, add_events, add_label_rule, run
 from flows.query_events import read_whole_log
 from flows.split import add_split, split_rule
 from models.backtest.judge import backtest
+from models.backtest.page import rolling_page, split_page
 from models.backtest.result import Backtest
 from models.backtest.rolling import Rolling
 from models.backtest.table import rolling_table, table
@@ -26,6 +27,7 @@ from smart_routing.labels import LabelRule
 from smart_routing.settings import FeatureSettings
 
 RESULT: Final = "backtest.json"
+PAGE: Final = "backtest.html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,12 @@ class BacktestSummary:
     def __str__(self) -> str:
         return rolling_table(self.found) if isinstance(self.found, Rolling) else table(self.found)
 
+    def write(self, folder: Path) -> None:
+        """The document and the page."""
+        page = rolling_page(self.found) if isinstance(self.found, Rolling) else split_page(self.found)
+        (folder / RESULT).write_text(json.dumps(self.as_json(), indent=2))
+        (folder / PAGE).write_text(page, encoding="utf-8", errors="replace")
+
 
 def main() -> None:
     parser = CommandParser(module="flows.backtest", description=str(__doc__))
@@ -51,7 +59,7 @@ def main() -> None:
         choices=[every.value for every in Every],
         help="instead learn and certify anew so often, and decide",
     )
-    parser.add_argument("--out", type=Path, metavar="DIR", help=f"write {RESULT} there too")
+    parser.add_argument("--out", type=Path, metavar="DIR", help=f"write {RESULT} and {PAGE} there too")
     run(parser, _command, needs_prefect=False)
 
 
@@ -67,7 +75,7 @@ def _command(options: Namespace) -> BacktestSummary:
     found = replay(contest, every, capacity=capacity, tell=_tell) if every else backtest(contest, capacity=capacity)
     summary = BacktestSummary(found)
     if options.out:
-        (options.out / RESULT).write_text(json.dumps(summary.as_json(), indent=2))
+        summary.write(options.out)
     return summary
 
 

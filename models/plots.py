@@ -1,11 +1,14 @@
-"""The pictures of an evaluation, drawn from holdout rows that the model decided."""
+"""The pictures of an evaluation, drawn from holdout rows that the model decided; and any picture as inline SVG."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from html import escape
+from io import StringIO
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -49,12 +52,25 @@ def draw(drawn: Drawn, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in _PICTURES)
 
 
+def svg(picture: Callable[[Axes], object], *, name: str) -> str:
+    """One picture as an element of an HTML page, with `name` for those who cannot see it; its text stays text."""
+    text = StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+        _figure(picture).savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    drawn = text.getvalue()
+    return drawn[drawn.index("<svg") :].replace("<svg ", f'<svg role="img" aria-label="{escape(name)}" ', 1)
+
+
 def _save(path: Path, drawn: Drawn, picture: Callable[[Axes, Drawn], None]) -> None:
+    _figure(lambda axes: picture(axes, drawn)).savefig(path)
+
+
+def _figure(picture: Callable[[Axes], object]) -> Figure:
     figure = Figure(figsize=(7, 4.5), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
-    picture(axes, drawn)
-    figure.savefig(path)
+    picture(axes)
+    return figure
 
 
 def _precision_recall(axes: Axes, drawn: Drawn) -> None:

@@ -1,7 +1,7 @@
 """Replaying a log by days or weeks: everyone learns from the past, is certified on the end of it, and decides."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from typing import Final
@@ -33,15 +33,37 @@ class Every(StrEnum):
         return DAY if self is Every.DAILY else 7 * DAY
 
 
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """Which steps of a log were decided, and which were not."""
+
+    played: Sequence[Played]
+    skipped: Sequence[Skipped]
+
+
 def replay(
     contest: Contest,
     every: Every,
-    approaches: Mapping[str, Approach] = CONTENDERS,
     *,
+    approaches: Mapping[str, Approach] = CONTENDERS,
     capacity: CapacityInputs,
     tell: Callable[[str], None],
 ) -> Rolling:
-    """Roll over the log, whatever its split rule; `tell` hears of each step.
+    """Roll over the log and judge each step, and all of them as one. Raises what `roll` does."""
+    rolled = roll(contest, every, approaches=approaches, tell=tell)
+    return Rolling(
+        every=every.value,
+        rule=contest.rule,
+        capacity=capacity,
+        turns=[_turn(one, contest.rule) for one in rolled.played],
+        skipped=rolled.skipped,
+        pooled=judge_pooled(rolled.played, contest, capacity=capacity),
+        noise_ceiling=noise_ceiling(decided_reads(rolled.played)),
+    )
+
+
+def roll(contest: Contest, every: Every, *, approaches: Mapping[str, Approach], tell: Callable[[str], None]) -> Rolled:
+    """Everyone learns and decides step by step, whatever the contest's own split rule; `tell` hears of each step.
 
     The first step begins at the first UTC midnight before which there is enough: blocks to train and to calibrate with
     both classes, the second with heavy units enough for the loosest bound. Later days or weeks with reads follow; one
@@ -61,13 +83,7 @@ def replay(
     if not played:
         last = skipped[-1]
         raise TrainingError(f"no {every} step of this log can be decided; the last, {last.step}: {last.reason}")
-    return Rolling(
-        every=every.value,
-        turns=[_turn(one, contest.rule) for one in played],
-        skipped=skipped,
-        pooled=judge_pooled(played, contest, capacity),
-        noise_ceiling=noise_ceiling(decided_reads(played)),
-    )
+    return Rolled(played, skipped)
 
 
 def contest_of(contest: Contest, step: Step) -> Contest:
@@ -139,8 +155,8 @@ def _turn(one: Played, rule: LabelRule) -> Turn:
         step=one.step,
         split=one.split,
         bound=one.found.bound,
-        own={name: standing(found, own[OURS], rule) for name, found in own.items()},
-        certified={name: standing(found, certified[OURS], rule) for name, found in certified.items()},
+        own={name: standing(found, own[OURS], rule=rule) for name, found in own.items()},
+        certified={name: standing(found, certified[OURS], rule=rule) for name, found in certified.items()},
     )
 
 

@@ -32,11 +32,11 @@ class DecidedFleet:
         holdout = contest.split.holdout
         begin = holdout[0].request.submitted_utc
         examples = [one for one in contest.labelled.examples if one.request.submitted_utc >= begin]
-        return cls.running(examples, holdout, contest.rule, inputs=inputs)
+        return cls.running(examples, holdout, rule=contest.rule, inputs=inputs)
 
     @classmethod
     def running(
-        cls, examples: Sequence[Example], decided: Sequence[Example], rule: LabelRule, *, inputs: CapacityInputs
+        cls, examples: Sequence[Example], decided: Sequence[Example], *, rule: LabelRule, inputs: CapacityInputs
     ) -> Self:
         """These statements, the decided reads among them; both are in order of time."""
         names = {example.request.query_id for example in decided}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.backtest.curve import Curve, curve
 from models.backtest.fleet import DecidedFleet
 from models.backtest.noise import noise_ceiling
 from models.backtest.result import Backtest, Judged, Standing
@@ -34,11 +35,16 @@ def backtest(
     found = compete(contest, approaches)
     judge = Judge(found.own, found.certified, DecidedFleet.of(contest, capacity), _strata(contest))
     confidence = contest.gate.confidence
-    frontiers = {name: _calibrate(found.entries[name], BOUNDS, confidence).frontier for name in found.certified}
+    frontiers = {
+        name: _calibrate(found.entries[name], BOUNDS, confidence=confidence).frontier for name in found.certified
+    }
+    curves = {name: curve(found.own[name].rows, contest.rule) for name in found.certified}
     return Backtest(
+        rule=contest.rule,
+        capacity=capacity,
         split=contest.split,
         bound=found.bound,
-        contenders={name: judge(name, frontier=frontiers.get(name, ())) for name in found.own},
+        contenders={name: judge(name, frontier=frontiers.get(name, ()), curve=curves.get(name)) for name in found.own},
         noise_ceiling=noise_ceiling(contest.split.holdout),
     )
 
@@ -61,14 +67,16 @@ def compete(contest: Contest, approaches: Mapping[str, Approach]) -> Competition
         bound=bound,
         own={name: Contender(rows=entry.holdout, threshold=entry.threshold) for name, entry in entries.items()},
         certified={
-            name: Contender(rows=entry.holdout, threshold=_calibrate(entry, (bound,), gate.confidence).threshold)
+            name: Contender(
+                rows=entry.holdout, threshold=_calibrate(entry, (bound,), confidence=gate.confidence).threshold
+            )
             for name, entry in entries.items()
             if np.isfinite(entry.calibration.score).any()
         },
     )
 
 
-def standing(theirs: Contender, ours: Contender, rule: LabelRule) -> Standing:
+def standing(theirs: Contender, ours: Contender, *, rule: LabelRule) -> Standing:
     """How a contender did, its cost beside ours on the same rows."""
     return Standing(
         threshold=theirs.threshold,
@@ -87,22 +95,23 @@ class Judge:
     fleet: DecidedFleet
     strata: Parts
 
-    def __call__(self, name: str, *, frontier: tuple[FrontierPoint, ...] = ()) -> Judged:
+    def __call__(self, name: str, *, frontier: tuple[FrontierPoint, ...] = (), curve: Curve | None = None) -> Judged:
         own, ours, rule = self.own[name], self.own[OURS], self.fleet.rule
         certified = self.certified.get(name)
         return Judged(
-            own=standing(own, ours, rule),
+            own=standing(own, ours, rule=rule),
             own_saving=self.fleet.saving(own),
-            certified=standing(certified, self.certified[OURS], rule) if certified else None,
+            certified=standing(certified, self.certified[OURS], rule=rule) if certified else None,
             certified_saving=self.fleet.saving(certified) if certified else None,
             frontier=frontier,
             strata={
-                way: {part: standing(own.within(rows), ours.within(rows), rule) for part, rows in parts.items()}
+                way: {part: standing(own.within(rows), ours.within(rows), rule=rule) for part, rows in parts.items()}
                 for way, parts in self.strata.items()
             },
+            curve=curve,
         )
 
 
-def _calibrate(entry: Entry, bounds: Sequence[float], confidence: float) -> Calibration:
+def _calibrate(entry: Entry, bounds: Sequence[float], *, confidence: float) -> Calibration:
     block = entry.calibration
     return calibrate(block, blind=block, confidence=confidence, min_light_share=0.0, bounds=bounds)

@@ -28,12 +28,12 @@ class Played:
     found: Competition
 
 
-def judge_pooled(played: Sequence[Played], contest: Contest, capacity: CapacityInputs) -> Mapping[str, Judged]:
+def judge_pooled(played: Sequence[Played], contest: Contest, *, capacity: CapacityInputs) -> Mapping[str, Judged]:
     """Every contender on the rows of all steps; at the bound those whose scores rank in each of them."""
     judge = Judge(
         _each([one.found.own for one in played]),
         _each([one.found.certified for one in played]),
-        _fleet(played, contest, capacity),
+        _fleet(played, contest, capacity=capacity),
         _strata([one.split for one in played], contest.rule),
     )
     return {name: judge(name) for name in judge.own}
@@ -62,14 +62,14 @@ def _each(turns: Sequence[Mapping[str, Contender]]) -> dict[str, Contender]:
     return {name: pool([turn[name] for turn in turns]) for name in turns[0] if all(name in turn for turn in turns)}
 
 
-def _fleet(played: Sequence[Played], contest: Contest, capacity: CapacityInputs) -> DecidedFleet:
+def _fleet(played: Sequence[Played], contest: Contest, *, capacity: CapacityInputs) -> DecidedFleet:
     """Every statement of the steps' time."""
     examples = [
         example
         for example in contest.labelled.examples
         if any(example.request.submitted_utc in one.step for one in played)
     ]
-    return DecidedFleet.running(examples, decided_reads(played), contest.rule, inputs=capacity)
+    return DecidedFleet.running(examples, decided_reads(played), rule=contest.rule, inputs=capacity)
 
 
 def _strata(splits: Sequence[Split], rule: LabelRule) -> Parts:

@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from models.backtest.curve import Curve
 from models.backtest.noise import NoiseCeiling
 from models.calibrate import FrontierPoint
-from models.capacity import Saving
+from models.capacity import CapacityInputs, Saving
 from models.dataset import Example
 from models.evaluate import CostDifference, Figures, Share
 from models.split import Split
 from models.strata import LEAST_HEAVY
 from smart_routing.bundle import Threshold
+from smart_routing.labels import LabelRule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ class Standing:
 class Judged:
     """One contender: at its own threshold, overall and in parts, and at the certified bound.
 
-    `certified` is None, and `frontier` empty, where its scores do not rank.
+    `certified` is None, and `frontier` empty, where its scores do not rank; there is no `curve` either.
     """
 
     own: Standing
@@ -70,6 +72,7 @@ class Judged:
     certified_saving: Saving | None
     frontier: tuple[FrontierPoint, ...]
     strata: Mapping[str, Mapping[str, Standing]]
+    curve: Curve | None
 
     def as_json(self) -> dict[str, Any]:
         frontier = {"frontier": [asdict(point) for point in self.frontier]}
@@ -92,6 +95,8 @@ class Judged:
 class Backtest:
     """All contenders on one split. `bound` is the one that all were certified for."""
 
+    rule: LabelRule
+    capacity: CapacityInputs
     split: Split
     bound: float
     contenders: Mapping[str, Judged]

@@ -7,7 +7,9 @@ from typing import Any
 
 from models.backtest.noise import NoiseCeiling
 from models.backtest.result import Judged, Standing, blocks, finite, saving_json
+from models.capacity import CapacityInputs
 from models.split import Split
+from smart_routing.labels import LabelRule
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,6 +61,8 @@ class Rolling:
     """All steps in order of time. `pooled` has all their rows, each decided at the threshold of its step."""
 
     every: str
+    rule: LabelRule
+    capacity: CapacityInputs
     turns: Sequence[Turn]
     skipped: Sequence[Skipped]
     pooled: Mapping[str, Judged]

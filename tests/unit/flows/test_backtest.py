@@ -40,6 +40,7 @@ def test_log_comes_out_as_one_document(shell: Shell, tmp_path: Path) -> None:
         "--train-until", cuts[0], "--calibrate-until", cuts[1],
     )  # fmt: skip
     assert found == json.loads((out / "backtest.json").read_text())
+    assert "<h1>Backtest on one split</h1>" in (out / "backtest.html").read_text()
     assert [block["reads"] for block in found["split"].values()] == [150, 90, 60]
     assert found["contenders"]["full"]["own"]["certificate"]["heavies"] == 30
     assert found["contenders"]["all_heavy"]["own"]["cost"] == pytest.approx(40 * 0.1)
