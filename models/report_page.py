@@ -30,7 +30,7 @@ UNDEFINED: Final = "-"
 _STYLE: Final = """
 body { max-width: 80em } table { font-size: .93em } td.name { min-width: 7em } .number + .text { padding-left: 1em }
 section { overflow-x: auto }
-.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(26em, 1fr)); gap: 1em }
+.pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(34em, 100%), 1fr)); gap: 1em }
 img { width: 100% } .passed { color: #1a6b35 } .failed { color: #a11a1a } pre { font-size: .85em }
 .bar { width: 50% } .bar div { background: #4c78a8; height: .9em; margin-top: .3em }
 """
