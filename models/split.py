@@ -93,14 +93,14 @@ def split_by_time(examples: Sequence[Example], rule: SplitRule = USUAL_SPLIT) ->
         holdout=tuple(examples[cuts.holdout :]),
     )
     for name in ("train", "calibration", "holdout"):
-        _check_classes(name, getattr(split, name))
+        check_classes(name, getattr(split, name))
     return split
 
 
 def submitted_after(examples: Sequence[Example], moment: datetime) -> tuple[Example, ...]:
     """What may judge a version made from statements up to `moment`; raises `TrainingError` where a class is missing."""
     later = tuple(example for example in examples if example.request.submitted_at > moment)
-    _check_classes(f"holdout (after {moment:%Y-%m-%d %H:%M:%S} UTC)", later)
+    check_classes(f"holdout (after {moment:%Y-%m-%d %H:%M:%S} UTC)", later)
     return later
 
 
@@ -109,7 +109,8 @@ def dataset_digest(split: Split) -> str:
     return digest((*split.train, *split.calibration))
 
 
-def _check_classes(name: str, examples: Sequence[Example]) -> None:
+def check_classes(name: str, examples: Sequence[Example]) -> None:
+    """Raises `TrainingError` that names the block where it lacks light or heavy examples."""
     heavy = sum(example.heavy for example in examples)
     if not 0 < heavy < len(examples):
         raise TrainingError(

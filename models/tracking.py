@@ -18,6 +18,7 @@ from mlflow.environment_variables import (
     MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT,
 )
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 from requests import RequestException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -55,9 +56,9 @@ class Tracking:
         return cls(client, settings.uri, settings.experiment)
 
     @contextmanager
-    def run(self, name: str) -> Iterator[str]:
+    def run(self, name: str, *, parent: str | None = None) -> Iterator[str]:
         """A run for the length of the block, by its id: FINISHED after it, FAILED if it raised."""
-        run_id = self._start(name)
+        run_id = self._start(name, {MLFLOW_PARENT_RUN_ID: parent} if parent else {})
         try:
             yield run_id
         except BaseException:
@@ -112,11 +113,11 @@ class Tracking:
         with answering(self.uri):
             self.client.log_artifact(run_id, str(file), to)
 
-    def _start(self, name: str) -> str:
+    def _start(self, name: str, tags: Mapping[str, str]) -> str:
         with answering(self.uri):
             found = self.client.get_experiment_by_name(self.experiment)
             experiment: str = found.experiment_id if found else self._create_experiment()
-            run_id: str = self.client.create_run(experiment, run_name=name).info.run_id
+            run_id: str = self.client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id
             return run_id
 
     def _create_experiment(self) -> str:

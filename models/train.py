@@ -110,15 +110,43 @@ def train(examples: Sequence[Example], rule: LabelRule, params: TrainParams, *, 
     Same examples, parameters and lock give the same bytes. A block of more than `params.rows.most` rows is thinned, its
     past is not: memory and time are bounded.
     """
-    examples = evenly_spaced(examples, params.rows.most)
+    prepared = prepare(evenly_spaced(examples, params.rows.most), rule, params, history=history)
+    booster = fit(prepared.vectors, prepared.targets, params)
+    vocabulary = prepared.vocabulary
+    return Trained(booster, vocabulary, prepared.terms_fitted, booster.num_boosted_rounds(), gain(booster, vocabulary))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """What trees are grown on: n examples under the vocabulary's columns, of shapes (n, features) and (n,)."""
+
+    vocabulary: Vocabulary
+    terms_fitted: int
+    vectors: csr_matrix
+    targets: NDArray[np.float32]
+
+
+def prepare(examples: Sequence[Example], rule: LabelRule, params: TrainParams, *, history: HistorySource) -> Prepared:
+    """Fit a vocabulary and keep those of its columns that trees grown on all of it split on."""
     targets = soft_labels(examples, rule, softness=params.labels.softness)
     whole = fit_vocabulary(examples, params.vocabulary)
     vectors = sparse_matrix(examples, whole, history)
     vocabulary = whole.pruned(gain(_search(vectors, targets, params, what="rounds over all terms"), whole))
-    vectors = vectors[:, _places(vocabulary, whole)]
+    return Prepared(
+        vocabulary=vocabulary,
+        terms_fitted=len(whole.idf),
+        vectors=vectors[:, _places(vocabulary, whole)],
+        targets=targets,
+    )
+
+
+def fit(vectors: csr_matrix, targets: NDArray[np.float32], params: TrainParams) -> xgb.Booster:
+    """As many rounds as early stopping chose at the end of the block, grown again on the whole of it.
+
+    Of shapes (n, features) and (n,), in order of time; what is absent from `vectors` is missing.
+    """
     rounds = _search(vectors, targets, params, what="rounds").best_iteration + 1
-    booster = _boost(_with_blind_copies(vectors, targets), params, rounds=rounds, what="last fit")
-    return Trained(booster, vocabulary, len(whole.idf), rounds, gain(booster, vocabulary))
+    return _boost(_with_blind_copies(vectors, targets), params, rounds=rounds, what="last fit")
 
 
 def evenly_spaced(examples: Sequence[Example], most: int) -> Sequence[Example]:

@@ -63,7 +63,7 @@ def exists(path: str) -> bool:
 
 def test_mlproject_has_an_entry_point_for_every_step() -> None:
     project = yaml.safe_load((ROOT / "MLproject").read_text())
-    steps = {"main", "train", "ingest", "evaluate", "promote", "rollback", "drift", "backtest"}
+    steps = {"main", "train", "ingest", "evaluate", "promote", "rollback", "drift", "backtest", "tune"}
     assert set(project["entry_points"]) == steps
 
 
