@@ -17,6 +17,7 @@ from models.backtest.rolling import Rolling
 from models.backtest.table import rolling_table, table
 from models.capacity import read_capacity
 from models.contenders.approach import Contest
+from models.contenders.field import contenders_here
 from models.dataset import label
 from models.exclusions import read_exclusions
 from models.gate import read_gate
@@ -71,9 +72,12 @@ def _command(options: Namespace) -> BacktestSummary:
     records = read_whole_log(options.events)
     labelled = label(records, rule, read_exclusions(), limits=FeatureSettings.load().parse_limits())
     contest = Contest(labelled=labelled, rule=rule, params=read_params(), gate=read_gate(), split_rule=cut)
-    capacity = read_capacity()
-    found = replay(contest, every, capacity=capacity, tell=_tell) if every else backtest(contest, capacity=capacity)
-    summary = BacktestSummary(found)
+    capacity, approaches = read_capacity(), contenders_here()
+    summary = BacktestSummary(
+        replay(contest, every, approaches=approaches, capacity=capacity, tell=_tell)
+        if every
+        else backtest(contest, approaches, capacity=capacity)
+    )
     if options.out:
         summary.write(options.out)
     return summary

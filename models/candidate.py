@@ -1,10 +1,12 @@
 """Making a candidate: label, split, train, convert, calibrate, and write the bundle; judging it on the holdout."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models import package
 from models.baseline import score_by_heuristic
@@ -44,6 +46,15 @@ class Candidate:
     labelled: Labelled
     split: Split
     params: TrainParams
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A model with its threshold, and the calibration rows that it comes from."""
+
+    model: Model
+    calibration: Calibration
+    rows: Scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,9 +106,23 @@ def make_candidate(
     Raises `TrainingError` where a block lacks a class, `BundleError` where ONNX and XGBoost disagree on any row.
     """
     split = split_by_time(labelled.reads, split_rule)
-    history = labelled.history
-    trained = train(split.train, rule, params, history=history)
-    draft = package.candidate(trained, rule, labelled.limits)
+    trained = train(split.train, rule, params, history=labelled.history)
+    certified = certify(package.candidate(trained, rule, labelled.limits), split, gate, history=labelled.history)
+    native = partial(predict, trained.booster)
+    return Candidate(
+        model=certified.model,
+        trained=trained,
+        calibration=certified.calibration,
+        calibration_rows=certified.rows,
+        parity=prove_parity(certified.model, native, labelled, engine="XGBoost"),
+        labelled=labelled,
+        split=split,
+        params=params,
+    )
+
+
+def certify(draft: Model, split: Split, gate: GateThresholds, *, history: HistorySource) -> Certified:
+    """Set the threshold of a model that has none, on the calibration block behind the whole policy chain."""
     rows = score_by_router(split.calibration, draft, history)
     calibration = calibrate(
         rows,
@@ -106,17 +131,7 @@ def make_candidate(
         confidence=gate.confidence,
         min_light_share=gate.min_light_share,
     )
-    model = package.with_threshold(draft, calibration.threshold)
-    return Candidate(
-        model=model,
-        trained=trained,
-        calibration=calibration,
-        calibration_rows=rows,
-        parity=_prove_parity(model, trained, labelled),
-        labelled=labelled,
-        split=split,
-        params=params,
-    )
+    return Certified(package.with_threshold(draft, calibration.threshold), calibration, rows)
 
 
 def write_candidate(candidate: Candidate, folder: Path) -> str:
@@ -148,12 +163,14 @@ def _contender(model: Model, exam: Exam) -> Contender:
     return Contender(rows=score_by_router(exam.holdout, model, exam.history), threshold=model.bundle.threshold)
 
 
-def _prove_parity(model: Model, trained: Trained, labelled: Labelled) -> Parity:
+def prove_parity(
+    model: Model, native: Callable[[NDArray[np.float32]], NDArray[np.float32]], labelled: Labelled, *, engine: str
+) -> Parity:
     """Both engines on every read, some at a time: all vectors together may not fit into memory."""
-    reads, native, converted = labelled.reads, [], []
+    reads, told, converted = labelled.reads, [], []
     parts = [reads[start : start + _ROWS] for start in range(0, len(reads), _ROWS)]
-    for part in counted(parts, "compare XGBoost with ONNX", total=len(reads), each=len):
-        features = matrix(part, trained.vocabulary, labelled.history)
-        native.append(predict(trained.booster, features))
-        converted.append(scores(model.session, features))
-    return compare(np.concatenate(native), np.concatenate(converted), threshold=model.threshold)
+    for part in counted(parts, f"compare {engine} with ONNX", total=len(reads), each=len):
+        vectors = matrix(part, model.bundle.vocabulary, labelled.history)
+        told.append(native(vectors))
+        converted.append(scores(model.session, vectors))
+    return compare(np.concatenate(told), np.concatenate(converted), threshold=model.threshold, engine=engine)

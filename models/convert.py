@@ -31,7 +31,9 @@ def to_onnx(booster: xgb.Booster) -> bytes:
     return content
 
 
-def compare(native: NDArray[np.float32], converted: NDArray[np.float32], *, threshold: float) -> Parity:
+def compare(
+    native: NDArray[np.float32], converted: NDArray[np.float32], *, threshold: float, engine: str = "XGBoost"
+) -> Parity:
     """Compare two engines' scores row by row; raises `BundleError` on a flipped decision or a difference > 1e-5."""
     parity = Parity(
         rows=len(native),
@@ -40,7 +42,7 @@ def compare(native: NDArray[np.float32], converted: NDArray[np.float32], *, thre
     )
     if parity.flips or parity.largest_difference > PARITY:
         raise BundleError(
-            f"ONNX differs from XGBoost on {parity.rows} rows: {parity.flips} decisions flipped, largest difference "
+            f"ONNX differs from {engine} on {parity.rows} rows: {parity.flips} decisions flipped, largest difference "
             f"{parity.largest_difference:.1e}; expected 0 and at most {PARITY:.0e}"
         )
     return parity

@@ -26,6 +26,7 @@ from smart_routing.bundle import (
 )
 from smart_routing.features.statement import ParseLimits
 from smart_routing.features.text import NUMBER, STRING
+from smart_routing.features.vocabulary import Vocabulary
 from smart_routing.inference import Model, golden_request, open_session
 from smart_routing.labels import LabelRule
 
@@ -36,11 +37,15 @@ _UNDECIDED: Final = Threshold(value=0.0, without_history=0.0, certificate=None)
 
 def candidate(trained: Trained, rule: LabelRule, limits: ParseLimits) -> Model:
     """A model that can score but has no threshold yet; calibration needs its scores."""
-    content = to_onnx(trained.booster)
+    return draft(to_onnx(trained.booster), trained.vocabulary, rule=rule, limits=limits)
+
+
+def draft(content: bytes, vocabulary: Vocabulary, *, rule: LabelRule, limits: ParseLimits) -> Model:
+    """The same of trees of any make, as ONNX over the vocabulary's vectors."""
     bundle = Bundle(
         manifest_sha256="",
         model=content,
-        vocabulary=trained.vocabulary,
+        vocabulary=vocabulary,
         threshold=_UNDECIDED,
         label_rule=rule,
         parse_limits=limits,

@@ -39,6 +39,7 @@ INSTALLED_BY_MAKE_SERVICES: Final = {
     "trino_large",
     "new_gateway",
     "chromium",
+    "lightgbm_library",
     "stack",
     "stack_folder",
 }
@@ -367,6 +368,15 @@ def chromium(tmp_path: Path) -> Iterator["Browser"]:
         )
         stack.callback(browser.close)
         yield browser
+
+
+@pytest.fixture(scope="session")
+def lightgbm_library() -> None:
+    """LightGBM can be loaded: the system has libgomp."""
+    try:
+        import lightgbm  # noqa: F401
+    except OSError as error:
+        raise MissingProgramError(f"LightGBM cannot be loaded: {error}") from error
 
 
 @pytest.fixture

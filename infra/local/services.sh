@@ -29,6 +29,7 @@ missing_packages() {
     any_program prometheus-alertmanager alertmanager || echo prometheus-alertmanager
     any_program chromium chromium-browser google-chrome || echo chromium
     any_program curl || echo curl
+    [[ $(ldconfig -p) == *libgomp.so.1* ]] || echo libgomp1 # which LightGBM loads
 }
 
 install_packages() {

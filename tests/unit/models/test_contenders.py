@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.contenders.approach import Contest
-from models.contenders.field import CONTENDERS, OURS
+from models.contenders.field import CONTENDERS, LIGHTGBM, OURS, contenders_here
 from models.contenders.template_p90 import template_p90
 from models.contenders.text_boosting import text_boosting
 from models.dataset import Example, Labelled
@@ -82,6 +82,7 @@ def test_text_boosting_sees_the_text_alone() -> None:
     assert ((ours.score >= 0.5) == ours.heavy).all()
 
 
+@pytest.mark.usefixtures("lightgbm_library")
 @pytest.mark.parametrize("name", CONTENDERS)
 def test_metadata_statements_are_light_to_everyone(name: str) -> None:
     asked = example(199, heavy=True, sql="show tables")
@@ -97,6 +98,23 @@ def test_bounds_of_what_can_be_decided(name: str, missed: float, alarmed: float)
     entry = CONTENDERS[name](contest())
     heavy, decided = entry.holdout.heavy, entry.holdout.score >= entry.threshold.value
     assert ((~decided)[heavy].mean(), decided[~heavy].mean()) == (missed, alarmed)
+
+
+@pytest.mark.usefixtures("lightgbm_library")
+def test_lightgbm_is_certified_behind_the_policy_chain() -> None:
+    examples = [example(number, heavy=number % 3 == 0) for number in range(600)]
+    unread = example(600, heavy=True, sql="select '" + "x" * 2_000_000)
+    entry = CONTENDERS[LIGHTGBM](contest((*examples, unread)))
+    heavy, decided = entry.holdout.heavy, entry.holdout.score >= entry.threshold.value
+    assert entry.holdout.score[-1] == np.inf
+    assert (decided == heavy).all()
+    assert entry.threshold.certificate is not None
+    assert entry.threshold.certificate.heavies == len(entry.calibration.heavy_units())
+
+
+@pytest.mark.usefixtures("lightgbm_library")
+def test_everyone_competes_where_lightgbm_can_be_loaded() -> None:
+    assert contenders_here() == CONTENDERS
 
 
 def test_ours_is_one_of_them() -> None:
