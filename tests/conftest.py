@@ -376,7 +376,7 @@ def lightgbm_library() -> None:
     try:
         import lightgbm  # noqa: F401
     except OSError as error:
-        raise MissingProgramError(f"LightGBM cannot be loaded: {error}") from error
+        raise MissingProgramError(f"LightGBM cannot be loaded: {error}; `make services` installs libgomp1") from error
 
 
 @pytest.fixture

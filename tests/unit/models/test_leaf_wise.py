@@ -43,7 +43,8 @@ def vectors(seed: int, *, missing: float) -> NDArray[np.float32]:
 def targets(found: NDArray[np.float32]) -> NDArray[np.float32]:
     """Soft labels that depend on a value, on an absence and on a count."""
     margin = np.log1p(found[:, 0]) + 2 * np.isnan(found[:, -1]) - found[:, 5]
-    return (1 / (1 + np.exp(-margin))).astype(np.float32)
+    soft: NDArray[np.float32] = (1 / (1 + np.exp(-margin))).astype(np.float32)
+    return soft
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def on_the_thresholds(model: str, base: NDArray[np.float32]) -> NDArray[np.float
         [word for line in re.findall(rf"^{name}=(.*)$", model, re.MULTILINE) for word in line.split()]
         for name in ("split_feature", "threshold")
     )
-    made = []
+    made: list[NDArray[np.float32]] = []
     for column, value in zip(map(int, splits), map(np.float32, values), strict=True):
         for near in (value, np.nextafter(value, np.float32(np.inf)), np.nextafter(value, np.float32(-np.inf))):
             row = base[len(made) % ROWS].copy()
