@@ -1,5 +1,6 @@
 """Making a candidate: label, split, train, convert, calibrate, and write the bundle; judging it on the holdout."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
