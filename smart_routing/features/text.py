@@ -3,13 +3,16 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from sqlglot import Token, TokenType
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import SqlglotError
 
-TOKENIZER_VERSION: Final = "1"
+from smart_routing.features.aliases import NAMES, find_aliases, without_generated
+
+TOKENIZER_VERSION: Final = "2"
 """Part of the feature schema: raise it whenever `normalise` would give other tokens for the same text."""
 
 STRING: Final = "<str>"
@@ -54,19 +57,25 @@ def tokenize(sql: str) -> list[Token] | None:
 
 
 def normalise(tokens: Sequence[Token]) -> tuple[str, ...]:
-    """Lower-cased words with every literal replaced by its kind; comments are not tokens."""
-    words: list[str] = []
-    for token in tokens:
-        kind = token.token_type
-        if kind in _STRINGS:
-            words.append(STRING)
-        elif kind == TokenType.NUMBER:
-            words.append(NUMBER)
-        elif kind in _TWO_WORDS:
-            words.extend(token.text.lower().split())
-        else:
-            words.append(token.text.lower())
-    return tuple(words)
+    """Lower-cased words with every literal replaced by its kind, and without aliases and generated names.
+
+    Comments are not tokens.
+    """
+    words = find_aliases(tokens).replace(tokens, [_word(token) for token in tokens])
+    pairs = zip(words, tokens, strict=True)
+    return tuple(
+        chain.from_iterable(word.split() if token.token_type in _TWO_WORDS else (word,) for word, token in pairs)
+    )
+
+
+def _word(token: Token) -> str:
+    kind = token.token_type
+    if kind in _STRINGS:
+        return STRING
+    if kind == TokenType.NUMBER:
+        return NUMBER
+    word = token.text.lower()
+    return without_generated(word) if kind in NAMES else word
 
 
 def rough_tokens(sql: str) -> tuple[str, ...]:
@@ -107,8 +116,8 @@ TextFeature = Callable[[Text], float]
 
 
 def sql_length(text: Text) -> float:
-    """Characters of the raw text, comments included."""
-    return float(len(text.sql))
+    """Characters of all tokens, a blank between them: comments, literals, aliases and layout change nothing."""
+    return float(len(" ".join(text.tokens)))
 
 
 def token_count(text: Text) -> float:
