@@ -40,15 +40,13 @@ def context_buckets(request: Request, tables: Iterable[str]) -> tuple[str, ...]:
 
 
 def table_names(request: Request, tables: Iterable[TableName]) -> tuple[str, ...]:
-    """Full names, lower-cased and sorted, of the tables that a statement names.
+    """Full names, sorted, of the tables that a statement names."""
+    return tuple(sorted({full_name(request, table) for table in tables}))
 
-    They are completed with the session's catalog and schema, as Trino would.
-    """
-    full = {
-        f"{table.catalog or request.catalog or ''}.{table.schema or request.schema or ''}.{table.table}".lower()
-        for table in tables
-    }
-    return tuple(sorted(full))
+
+def full_name(request: Request, table: TableName) -> str:
+    """In lower case, completed with the session's catalog and schema, as Trino would."""
+    return f"{table.catalog or request.catalog or ''}.{table.schema or request.schema or ''}.{table.table}".lower()
 
 
 TimeFeature = Callable[[Request], float]

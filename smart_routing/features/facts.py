@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from smart_routing.features.plan import Plan, read_plan
 from smart_routing.features.sql import TREE_FEATURES
 from smart_routing.features.statement import (
     DEFAULT_LIMITS,
@@ -48,6 +49,7 @@ class Facts:
     template: str
     tokens: tuple[str, ...]
     tables: tuple[TableName, ...]
+    plan: Plan
     values: NDArray[np.float32]
     limits: ParseLimits
 
@@ -67,6 +69,7 @@ def facts_of(statement: Statement | Facts) -> Facts:
         template=statement.template,
         tokens=statement.text.tokens,
         tables=_tables(tree) if tree else (),
+        plan=read_plan(statement.tree, tree.tables) if statement.tree is not None and tree else (),
         values=np.array(_values(statement, tree), dtype=np.float32),
         limits=statement.limits,
     )

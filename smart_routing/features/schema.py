@@ -7,6 +7,7 @@ from typing import Final
 from sqlglot._version import __version__ as sqlglot_version
 
 from smart_routing.features.context import BUCKETS, CONTEXT_FIELDS, TIME_FEATURES
+from smart_routing.features.estimates import ESTIMATES
 from smart_routing.features.sql import TREE_FEATURES
 from smart_routing.features.statement import PARSE_STATUS_CODES
 from smart_routing.features.text import TEXT_FEATURES, TOKENIZER_VERSION
@@ -45,6 +46,7 @@ DENSE_FEATURES: Final[tuple[Feature, ...]] = (
         for field in CONTEXT_FIELDS
     ),
     *(Feature(name, "history", doc) for name, doc in HISTORY_FEATURES.items()),
+    *(Feature(name, "estimates", doc) for name, doc in ESTIMATES.items()),
 )
 
 DENSE_NAMES: Final = tuple(feature.name for feature in DENSE_FEATURES)

@@ -7,18 +7,19 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_routing.features.context import CONTEXT_FIELDS, TIME_FEATURES, context_buckets, table_names
+from smart_routing.features.context import CONTEXT_FIELDS, TIME_FEATURES, context_buckets, full_name, table_names
+from smart_routing.features.estimates import estimates
 from smart_routing.features.facts import FACT_NAMES, Facts, facts_of
 from smart_routing.features.schema import DENSE_NAMES
 from smart_routing.features.statement import Statement, read_statement
 from smart_routing.features.vocabulary import Vocabulary
-from smart_routing.history.features import HISTORY_FEATURES, history_features
+from smart_routing.history.features import HISTORY_FEATURES, history_features, table_rows
 from smart_routing.history.keys import HistoryKeys
 from smart_routing.history.measures import NO_HISTORY, History
 from smart_routing.request import Request
 
 PAST: Final = slice(DENSE_NAMES.index(next(iter(HISTORY_FEATURES))), len(DENSE_NAMES))
-"""The places of the history."""
+"""The places of the history, and of the estimates from it."""
 
 
 def featurize(
@@ -65,13 +66,15 @@ class Featurizer:
         """What the text says, what the request adds, and what the past tells of both."""
         tables = table_names(request, facts.tables)
         buckets = context_buckets(request, tables)
-        past = history_features(HistoryKeys.of(request, facts.template, tables), history)
+        measures = history.measures(tuple(HistoryKeys.of(request, facts.template, tables)))
+        rows = dict(zip(tables, table_rows(measures), strict=True))
         dense = np.empty(len(DENSE_NAMES), dtype=np.float32)
         dense[: len(FACT_NAMES)] = facts.values
         dense[len(FACT_NAMES) :] = [
             *(feature(request) for feature in TIME_FEATURES),
             *_shares(buckets, self._vocabulary),
-            *past,
+            *history_features(measures),
+            *estimates(facts.plan, [rows[full_name(request, table)] for table in facts.tables]),
         ]
         names = self._vocabulary.names(buckets)
         places, values = self._terms_of(facts)

@@ -4,8 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from smart_routing.history.keys import SUBJECTS, HistoryKeys
-from smart_routing.history.measures import MEASURES, RUN_MEASURES, History, Matrix
+from smart_routing.history.keys import SUBJECTS
+from smart_routing.history.measures import MEASURES, RUN_MEASURES, Matrix
 
 _TABLE: Final = SUBJECTS.index("table")
 _BYTES, _ROWS = MEASURES.index("bytes"), MEASURES.index("rows")
@@ -29,12 +29,17 @@ HISTORY_FEATURES: Final[dict[str, str]] = {
 """Name and meaning, in the order of the vector; all over the past week, NaN where nothing is known."""
 
 
-def history_features(keys: HistoryKeys, history: History) -> list[float]:
-    """The values of `HISTORY_FEATURES` for one statement."""
-    measures = history.measures(tuple(keys))
+def history_features(measures: Matrix) -> list[float]:
+    """The values of `HISTORY_FEATURES` for one statement; `measures` are those of its keys, in their order."""
     tables = measures[_TABLE:]
     alone = measures[:_TABLE, : len(RUN_MEASURES)].ravel().tolist()
     return [*alone, *_largest(tables[:, : len(RUN_MEASURES)]), *_sizes(tables)]
+
+
+def table_rows(measures: Matrix) -> list[float]:
+    """Rows of each table by its largest scan, NaN where unknown, in the order of the keys."""
+    rows: list[float] = measures[_TABLE:, _ROWS].tolist()
+    return rows
 
 
 def _largest(values: Matrix) -> list[float]:
