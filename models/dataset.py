@@ -45,10 +45,14 @@ class Example:
         return self.statement.template
 
     @property
+    def template_in_schema(self) -> str:
+        """Who runs the same template in the same schema does the same work, near enough."""
+        return f"{self.template}|{self.request.catalog}.{self.request.schema}"
+
+    @property
     def unit(self) -> str:
         """Template x schema x day: what a certificate counts."""
-        request = self.request
-        return f"{self.template}|{request.catalog}.{request.schema}|{request.submitted_utc:%Y-%m-%d}"
+        return f"{self.template_in_schema}|{self.request.submitted_utc:%Y-%m-%d}"
 
 
 @dataclass(frozen=True, kw_only=True)

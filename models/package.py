@@ -24,6 +24,7 @@ from smart_routing.bundle import (
     golden_bytes,
     write_bundle,
 )
+from smart_routing.features.aliases import ALIAS, GENERATED
 from smart_routing.features.statement import ParseLimits
 from smart_routing.features.text import NUMBER, STRING
 from smart_routing.features.vocabulary import Vocabulary
@@ -85,10 +86,10 @@ def golden_rows(model: Model, examples: Sequence[Example]) -> tuple[GoldenRow, .
 
 def _neutral(example: Example) -> GoldenRow:
     """The statement as its normalised tokens, which hold no literal, with the placeholders made SQL again."""
-    neutral = {STRING: "'x'", NUMBER: "1"}
+    neutral = {STRING: "'x'", NUMBER: "1", ALIAS: "x"}
     request = example.request
     return GoldenRow(
-        sql=" ".join(neutral.get(token, token) for token in example.statement.tokens),
+        sql=" ".join(neutral.get(token, token.replace(GENERATED, "0000")) for token in example.statement.tokens),
         catalog=request.catalog or "",
         schema=request.schema or "",
         submitted_at=request.submitted_utc.isoformat(),

@@ -60,11 +60,12 @@ class RoundsParams(BaseModel):
 
 
 class LabelParams(BaseModel):
-    """How firmly a label is believed: half, near its limit; the nearer, the larger `softness` is (models/labels.py)."""
+    """How firmly a label is believed, see `soft_labels`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     softness: float = Field(gt=0)
+    prior_runs: float = Field(gt=0)
 
 
 class RowsParams(BaseModel):
@@ -128,7 +129,7 @@ class Prepared:
 
 def prepare(examples: Sequence[Example], rule: LabelRule, params: TrainParams, *, history: HistorySource) -> Prepared:
     """Fit a vocabulary and keep those of its columns that trees grown on all of it split on."""
-    targets = soft_labels(examples, rule, softness=params.labels.softness)
+    targets = soft_labels(examples, rule, params.labels)
     whole = fit_vocabulary(examples, params.vocabulary)
     vectors = sparse_matrix(examples, whole, history)
     vocabulary = whole.pruned(gain(_search(vectors, targets, params, what="rounds over all terms"), whole))
@@ -203,19 +204,31 @@ def gain(booster: xgb.Booster, vocabulary: Vocabulary) -> dict[str, float]:
     return dict(sorted(named.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def soft_labels(examples: Sequence[Example], rule: LabelRule, *, softness: float) -> NDArray[np.float32]:
-    """What the trees are fitted to, in [0, 1], shape (n,): the logistic of ln(cost / limit) / softness.
+def soft_labels(examples: Sequence[Example], rule: LabelRule, params: LabelParams) -> NDArray[np.float32]:
+    """What the trees are fitted to, in [0, 1], shape (n,).
 
     A label cuts a continuous and noisy cost at a limit: 0.99 s and 1.01 s of CPU are the same statement, and trees that
-    must tell them apart learn noise. Of CPU and memory the one nearer to its limit counts. A statement that is heavy by
-    its error was cut off before its cost was known: 1.
+    must tell them apart learn noise. Of one run all that is known is how far it was from the limit: the logistic of
+    ln(cost / limit) / softness, of CPU and memory the one nearer to its limit. Of several runs of a template in a
+    schema it is also known how many were heavy: a template that stays a tenth below its limit a hundred times is light.
+    So each row's target is the mean of both, the first counting as `prior_runs` runs.
     """
+    severity = _severity(examples, rule)
+    heavy = labels(examples)
+    prior = 1.0 / (1.0 + np.exp(-severity / params.softness))
+    prior[heavy & (severity < 0)] = 1.0  # heavy by its error: it was cut off before its cost was known
+    _, group = np.unique([example.template_in_schema for example in examples], return_inverse=True)
+    runs, heavies = np.bincount(group), np.bincount(group, weights=heavy)
+    targets = (heavies[group] + params.prior_runs * prior) / (runs[group] + params.prior_runs)
+    return targets.astype(np.float32)
+
+
+def _severity(examples: Sequence[Example], rule: LabelRule) -> NDArray[np.float64]:
+    """ln(cost / limit) of whichever is nearer to its limit, CPU or memory; shape (n,)."""
     limits = np.array([rule.cpu_seconds, rule.memory_bytes])
     costs = np.array([(example.cpu_seconds, example.peak_memory_bytes) for example in examples])
-    severity = np.log(np.maximum((costs / limits).max(axis=1), _SMALLEST))
-    soft = 1.0 / (1.0 + np.exp(-severity / softness))
-    cut_off = labels(examples) & (severity < 0)
-    return np.where(cut_off, 1.0, soft).astype(np.float32)
+    severity: NDArray[np.float64] = np.log(np.maximum((costs / limits).max(axis=1), _SMALLEST))
+    return severity
 
 
 def booster_settings(params: TrainParams) -> dict[str, object]:

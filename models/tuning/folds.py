@@ -53,7 +53,7 @@ class Fold:
 
     def quality(self, params: TrainParams, rule: LabelRule) -> Quality:
         """What a booster of these parameters makes of the fold, fitted as training fits it."""
-        targets = soft_labels(self.learnt, rule, softness=params.labels.softness)
+        targets = soft_labels(self.learnt, rule, params.labels)
         booster = fit(self.learnt_vectors, targets, params)
         return quality(scored(self.judged, predict(booster, self.judged_vectors).tolist()))
 

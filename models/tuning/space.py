@@ -39,9 +39,10 @@ SPACE: Final = (
     Range("booster.subsample", 0.4, 1.0),
     Range("booster.colsample_bytree", 0.1, 1.0),
     Range("booster.min_child_weight", 0.0, 15.0),
-    Range("booster.reg_lambda", 0.0, 15.0),
+    Range("booster.reg_lambda", 0.3, 50.0, by_factors=True),
     Range("booster.max_bin", 32, 512, whole=True, by_factors=True),
-    Range("labels.softness", 0.1, 2.0, by_factors=True),
+    Range("labels.softness", 0.1, 3.0, by_factors=True),
+    Range("labels.prior_runs", 0.3, 30.0, by_factors=True),
     Range("rounds.patience", 20, 100, whole=True),
     Range("rounds.watched_share", 0.1, 0.35),
 )

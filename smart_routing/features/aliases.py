@@ -8,6 +8,7 @@ from typing import Final
 from sqlglot import Token, TokenType
 
 ALIAS: Final = "<alias>"
+GENERATED: Final = "#"
 
 NAMES: Final = frozenset({TokenType.VAR, TokenType.IDENTIFIER})
 """Kinds of tokens that name something."""
@@ -17,13 +18,16 @@ _GRAMMAR: Final = frozenset(
 )
 """Words of Trino's grammar that the tokenizer takes for names."""
 
-_GENERATED: Final = re.compile(r"(?=[a-f]*\d)[0-9a-f]{8,}|\d{4,}")
+_ENDS_OF_EXPRESSIONS: Final = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.NUMBER, TokenType.END})
+"""Before an alias without AS; not strings, because of INTERVAL '1' DAY."""
+
+_IN_A_NAME: Final = re.compile(r"(?=[a-f]*\d)[0-9a-f]{8,}|\d{4,}")
 """What a program puts into a name: a date, a counter, a piece of a hash."""
 
 
 def without_generated(name: str) -> str:
-    """A name in lower case with dates, counters and hashes in it replaced by `#`."""
-    return _GENERATED.sub("#", name)
+    """A name in lower case with `GENERATED` for every date, counter and hash in it."""
+    return _IN_A_NAME.sub(GENERATED, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ def _named(tokens: Sequence[Token], place: int) -> str | None:
         return _name(tokens, place - 2)
     if tokens[place].text.lower() in _GRAMMAR:
         return None
-    if before in NAMES or before == TokenType.R_PAREN:
+    if before in NAMES or before in _ENDS_OF_EXPRESSIONS:
         return None if _is_grammar(tokens, place - 1) else _name(tokens, place - 1)
     return ALIAS if _opens_cte(tokens, place, before) else None
 

@@ -103,7 +103,14 @@ def test_parse_status_tells_how_far_reading_got(sql: str, status: ParseStatus) -
 
 
 def test_text_survives_where_the_parse_does_not() -> None:
-    assert read_statement("select a frm where 'x' 12").text.tokens == ("select", "a", "frm", "where", "<str>", "<num>")
+    assert read_statement("select a from where 'x' 12").text.tokens == (
+        "select",
+        "a",
+        "from",
+        "where",
+        "<str>",
+        "<num>",
+    )
     assert read_statement("select 'x' from \"open").text.tokens == ("select", "<str>", "from", "open")
 
 

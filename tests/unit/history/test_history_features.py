@@ -10,7 +10,7 @@ from tests.unit.history.runs import NOW, keys_of, ran
 
 
 def features(timeline: Timeline, sql: str = "select * from a join b using (x)", **who: str) -> dict[str, float]:
-    found = history_features(keys_of(sql, **who), timeline.as_of(NOW))
+    found = history_features(timeline.as_of(NOW).measures(tuple(keys_of(sql, **who))))
     return dict(zip(HISTORY_FEATURES, found, strict=True))
 
 
@@ -37,7 +37,7 @@ def test_one_table_has_no_second() -> None:
 
 @pytest.mark.parametrize("sql", ["select 1", "selec broken", "select * from a"], ids=["no table", "no tree", "a table"])
 def test_without_a_past_nothing_is_known(sql: str) -> None:
-    found = history_features(keys_of(sql), NO_HISTORY)
+    found = history_features(NO_HISTORY.measures(tuple(keys_of(sql))))
     assert np.isnan(found).all()
 
 

@@ -19,7 +19,7 @@ START = datetime(2026, 10, 5, tzinfo=UTC)
 def example(number: int, *, heavy: bool, sql: str | None = None) -> Example:
     """The `number`th statement, a minute after the one before it; heavy ones join, light ones do not."""
     joins = " join lineitem l on l.l_orderkey = o.o_orderkey" if heavy else ""
-    text = sql or f"select count(*) as c{number} from orders o{joins} where o.o_custkey = {number}"
+    text = sql or f"select count(o.c{number}) from orders o{joins} where o.o_custkey = {number}"
     submitted = START + timedelta(minutes=number)
     return Example(
         request=Request(

@@ -12,7 +12,7 @@ from models.candidate import make_candidate, write_candidate
 from models.convert import compare
 from models.dataset import Labelled, label
 from models.gate import read_gate
-from models.train import TrainParams, evenly_spaced, labels, matrix, read_params, soft_labels, train
+from models.train import LabelParams, TrainParams, evenly_spaced, labels, matrix, read_params, soft_labels, train
 from models.vocabulary import VocabularyParams, fit_vocabulary
 from smart_routing.bundle import CONTENT, MANIFEST, read_bundle
 from smart_routing.errors import BundleError, SettingsError
@@ -146,7 +146,17 @@ def test_soft_label_says_how_far_from_the_limit_a_cost_is(
 ) -> None:
     found = replace(example(0, heavy=heavy), cpu_seconds=cpu_seconds, peak_memory_bytes=memory_bytes)
     rule = LabelRule(cpu_seconds=1.0, memory_bytes=100)
-    assert soft_labels([found], rule, softness=0.5) == pytest.approx([expected], abs=1e-6)
+    params = LabelParams(softness=0.5, prior_runs=1e9)
+    assert soft_labels([found], rule, params) == pytest.approx([expected], abs=1e-6)
+
+
+def test_soft_label_weighs_what_the_other_runs_of_the_template_in_the_schema_were() -> None:
+    runs = [replace(example(0, heavy=False), cpu_seconds=1.0, peak_memory_bytes=0) for _ in range(6)]
+    elsewhere = replace(runs[0], request=replace(runs[0].request, schema="elsewhere"))
+    found = soft_labels(
+        [*runs, elsewhere], LabelRule(cpu_seconds=1.0, memory_bytes=100), LabelParams(softness=0.5, prior_runs=2.0)
+    )
+    assert found == pytest.approx([2 * 0.5 / 8] * 6 + [2 * 0.5 / 3])
 
 
 def test_row_of_the_matrix_has_the_past_as_it_was_known_then() -> None:
