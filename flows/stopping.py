@@ -10,6 +10,15 @@ from typing import Final
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
+def deafen_children() -> None:
+    """Processes started from here on hear no SIGINT and SIGTERM, nor does this one, until it is `listening`.
+
+    Prefect starts a server of its own where none is configured. Ctrl-C goes to the whole group of processes: that
+    server would be gone before the flow could tell it how it ended.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+
+
 class Stop:
     """Asked again and again whether there is a reason to end: `SIGINT`, `SIGTERM`, or `time` after so many seconds."""
 
@@ -41,6 +50,7 @@ class Stop:
 
         for number in _SIGNALS:
             signal.signal(number, note)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         try:
             yield
         finally:

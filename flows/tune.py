@@ -16,7 +16,7 @@ from prefect.logging import get_run_logger
 from flows.arguments import whole
 from flows.command import CommandParser, add_events, add_label_rule, positive, positive_number, run
 from flows.provenance import git_commit
-from flows.stopping import Stop
+from flows.stopping import Stop, deafen_children
 from flows.train_classifier import USUAL_RULE, label_log
 from models.dataset import Labelled, digest
 from models.split import split_by_time
@@ -70,9 +70,9 @@ def tune_flow(
     """What is in `out`, or models/params.toml where that is no file yet, has to be beaten; limits may be None."""
     rule = LabelRule(cpu_seconds=cpu_seconds, memory_bytes=memory_bytes)
     current = read_params(_template(out), seed=seed)
-    labelled = label_log(events, rule)
     stop = Stop(clock=time.monotonic, seconds=minutes * 60 if minutes else None)
-    with Tracking.connect(RegistrySettings.load()).run("tune") as run_id, stop.listening():
+    with stop.listening(), Tracking.connect(RegistrySettings.load()).run("tune") as run_id:
+        labelled = label_log(events, rule)
         folds = fold(run_id, whole(labelled), rule, current=current)
         file = None if dry_run else out
         found = search(run_id, whole(folds), rule, current=current, most=most_trials, stop=whole(stop), file=file)
@@ -130,7 +130,7 @@ def main() -> None:
     add_label_rule(parser)
     limit = parser.add_mutually_exclusive_group()
     limit.add_argument("--trials", type=positive, metavar="N", help=f"so many trials (default {USUAL_TRIALS})")
-    limit.add_argument("--minutes", type=positive_number, metavar="M", help="trials for so many minutes")
+    limit.add_argument("--minutes", type=positive_number, metavar="M", help="trials until so many minutes are over")
     parser.add_argument("--seed", type=int, default=0, help="seed of the search and of the boosters (default 0)")
     parser.add_argument(
         "--out", type=Path, metavar="FILE", default=PARAMS_FILE, help="file to write, if there is better"
@@ -142,6 +142,7 @@ def main() -> None:
 def _command(options: Namespace) -> TuningSummary:
     _check_writable(options.out)
     read_params(_template(options.out))  # before Prefect takes its seconds
+    deafen_children()
     return tune_flow(
         options.events,
         cpu_seconds=options.cpu_seconds,

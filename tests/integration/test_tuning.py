@@ -1,6 +1,7 @@
 """A search for parameters as a user starts and ends it, against real Prefect and MLflow servers."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -65,23 +66,28 @@ def test_search_is_tracked_repeatable_and_writes_only_what_is_better(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_signal_ends_a_search_with_what_it_has(shell: Shell, log: Path, tmp_path: Path, number: signal.Signals) -> None:
+def test_signal_to_all_its_processes_ends_a_search_with_what_it_has(
+    log: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    """As Ctrl-C does it, and with a Prefect server of the command's own."""
     command = [sys.executable, "-m", "flows.tune", "--events", str(log), *SEARCH, "--minutes", "60"]
+    environment = own_environment(tmp_path / "own", PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="120")
     errors = tmp_path / "stderr"
     with (
         errors.open("w") as stderr,
         subprocess.Popen(
             [*command, "--out", str(tmp_path / "params.toml")],
             cwd=ROOT,
-            env=shell.environment,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,
+            start_new_session=True,
         ) as search,
     ):
         wait_until(lambda: "trial 1: " in errors.read_text() or search.poll() is not None, seconds=200)
-        search.send_signal(number)
-        told, _ = search.communicate(timeout=100)
+        os.killpg(search.pid, number)
+        told, _ = search.communicate(timeout=90)
     assert search.returncode == 0, errors.read_text()
     summary = json.loads(told)
     assert summary["ended"] == number.name
