@@ -17,6 +17,7 @@ from tests.shell import ROOT, Shell, own_environment
 from tests.unit.flows.logs import line
 from tests.waiting import wait_until
 
+PATIENT = {"OMP_WAIT_POLICY": "passive", "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"}  # of a busy machine
 SEARCH = ("--cpu-seconds", "1", "--memory-bytes", "35791394", "--json")
 
 
@@ -30,7 +31,7 @@ def log(tmp_path: Path) -> Path:
 @pytest.fixture
 def shell(prefect_server: str, mlflow_tracking_uri: str, tmp_path: Path) -> Shell:
     settings = {"PREFECT_API_URL": prefect_server, "SMART_ROUTING_REGISTRY_URI": mlflow_tracking_uri}
-    return Shell(own_environment(tmp_path / "own", **settings))
+    return Shell(own_environment(tmp_path / "own", **settings, **PATIENT))
 
 
 def children(uri: str, parent: str) -> list[dict[str, Any]]:
@@ -71,7 +72,7 @@ def test_signal_to_all_its_processes_ends_a_search_with_what_it_has(
 ) -> None:
     """As Ctrl-C does it, and with a Prefect server of the command's own."""
     command = [sys.executable, "-m", "flows.tune", "--events", str(log), *SEARCH, "--minutes", "60"]
-    environment = own_environment(tmp_path / "own", PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS="120")
+    environment = own_environment(tmp_path / "own", **PATIENT)
     errors = tmp_path / "stderr"
     with (
         errors.open("w") as stderr,
