@@ -21,6 +21,7 @@ _COLOURS: Final = {
     "heuristic": "#8c5aa8",
     "all_heavy": "#5b6675",
     "oracle": "#b8a000",
+    "lightgbm": "#c23b78",
 }
 _PERCENT: Final = PercentFormatter(1.0, decimals=0)
 
@@ -93,7 +94,7 @@ def savings(contenders: Mapping[str, Judged]) -> str:
             axes.plot(targets, [row.saving.value for row in rows], marker="o", markersize=4, **_line(name))
             if name == OURS:
                 low, high = [row.saving.low for row in rows], [row.saving.high for row in rows]
-                axes.fill_between(targets, low, high, color=_COLOURS[OURS], alpha=0.15, linewidth=0)
+                axes.fill_between(targets, low, high, color=_colour(OURS), alpha=0.15, linewidth=0)
         axes.axhline(0.0, color="#9aa5b4", linewidth=1)
         axes.set(xlabel="target utilisation of both clusters in the peak hour", ylabel="nodes saved")
         _percents(axes)
@@ -114,7 +115,7 @@ def step_misses(turns: Sequence[Turn]) -> str:
         moments, values = _moments(turns), np.array([rate.value for rate in rates])
         errors = np.array([[rate.value - rate.low for rate in rates], [rate.high - rate.value for rate in rates]])
         errors = errors.clip(0.0)  # the interval of a skewed share need not hold it
-        axes.errorbar(moments, values, yerr=errors, fmt="o", color=_COLOURS[OURS], capsize=3, label=f"{OURS}: FNR")
+        axes.errorbar(moments, values, yerr=errors, fmt="o", color=_colour(OURS), capsize=3, label=f"{OURS}: FNR")
         bounds = [one.threshold.certificate.bound if one.threshold.certificate else np.nan for one in found]
         axes.step(moments, bounds, where="mid", color="#b3261e", label="certified bound", marker="_")
         axes.yaxis.set_major_formatter(_PERCENT)
@@ -166,9 +167,9 @@ def _by_step(
 
 def _mark(axes: Axes, name: str, judged: Judged, place: Callable[[Standing], tuple[float, float]]) -> None:
     label = None if judged.curve else name
-    axes.plot(*place(judged.own), "o", color=_COLOURS.get(name), markersize=7, label=label)
+    axes.plot(*place(judged.own), "o", color=_colour(name), markersize=7, label=label)
     if judged.certified:
-        axes.plot(*place(judged.certified), "D", color=_COLOURS.get(name), markersize=6, markerfacecolor="white")
+        axes.plot(*place(judged.certified), "D", color=_colour(name), markersize=6, markerfacecolor="white")
     _legend(axes)
 
 
@@ -176,8 +177,12 @@ def _fpr(found: Standing) -> float:
     return found.figures.false_positive_rate.value
 
 
+def _colour(name: str) -> str:
+    return _COLOURS.get(name, "#1c2430")
+
+
 def _line(name: str) -> dict[str, Any]:
-    return {"color": _COLOURS.get(name), "linewidth": 2.2 if name == OURS else 1.4, "label": name}
+    return {"color": _colour(name), "linewidth": 2.2 if name == OURS else 1.4, "label": name}
 
 
 def _percents(axes: Axes) -> None:
