@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NoReturn, Protocol
 
+from models.progress import PROGRESS_LOG
 from smart_routing.errors import InputError, SettingsError, SmartRoutingError
 from smart_routing.labels import LabelRule
 
@@ -132,5 +133,6 @@ def _one_line(error: SmartRoutingError) -> str:
 
 def _quiet_libraries() -> None:
     """Keep stderr to what our own code logs: libraries speak through exceptions, and Prefect has its own log."""
+    logging.getLogger(PROGRESS_LOG).setLevel(logging.INFO)
     for handler in logging.getLogger().handlers:
         handler.addFilter(lambda record: _LIBRARIES not in record.pathname)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +23,10 @@ from models.progress import counted
 from models.scoring import Scored, score_by_router
 from models.split import USUAL_SPLIT, Split, SplitRule, split_by_time
 from models.strata import differences_in_parts, strata
-from models.train import Trained, TrainParams, matrix, predict, train
+from models.train import Trained, TrainParams, matrices, predict, train
 from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.inference import Model, scores
 from smart_routing.labels import LabelRule
-
-_ROWS: Final = 4096
-"""Whose vectors are held at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +164,12 @@ def _contender(model: Model, exam: Exam) -> Contender:
 def prove_parity(
     model: Model, native: Callable[[NDArray[np.float32]], NDArray[np.float32]], labelled: Labelled, *, engine: str
 ) -> Parity:
-    """Both engines on every read, some at a time: all vectors together may not fit into memory."""
-    reads, told, converted = labelled.reads, [], []
-    parts = [reads[start : start + _ROWS] for start in range(0, len(reads), _ROWS)]
-    for part in counted(parts, f"compare {engine} with ONNX", total=len(reads), each=len):
-        vectors = matrix(part, model.bundle.vocabulary, labelled.history)
-        told.append(native(vectors))
-        converted.append(scores(model.session, vectors))
-    return compare(np.concatenate(told), np.concatenate(converted), threshold=model.threshold, engine=engine)
+    """Both engines on every read."""
+    reads = labelled.reads
+    parts = matrices(reads, model.bundle.vocabulary, labelled.history)
+    both = [
+        (native(vectors), scores(model.session, vectors))
+        for vectors in counted(parts, f"compare {engine} with ONNX", total=len(reads), each=len)
+    ]
+    told, converted = (np.concatenate(parts) for parts in zip(*both, strict=True))
+    return compare(told, converted, threshold=model.threshold, engine=engine)

@@ -11,7 +11,10 @@ Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES: Final = 15.0
 _SECONDS_BETWEEN_COUNTS: Final = 0.5
 
-_log = logging.getLogger(__name__)
+PROGRESS_LOG: Final = __name__
+"""Its logger; a flow's log has it too (`[tool.prefect]` in pyproject.toml)."""
+
+_log = logging.getLogger(PROGRESS_LOG)
 
 
 class Progress:

@@ -23,6 +23,7 @@ from smart_routing.labels import LabelRule
 from smart_routing.toml_file import read_toml
 
 PARAMS_FILE: Final = Path(__file__).with_name("params.toml")
+ROWS_PER_PART: Final = 4096
 _SMALLEST: Final = 1e-6
 """Of a limit; less cost than that is none."""
 
@@ -162,6 +163,15 @@ def matrix(
     """Vectors of the examples, each with the past as it was known at its time; shape (n, features)."""
     featurizer = Featurizer(vocabulary)
     return featurizer.matrix(list(_rows(examples, featurizer, history)))
+
+
+def matrices(
+    examples: Sequence[Example], vocabulary: Vocabulary, history: HistorySource
+) -> Iterator[NDArray[np.float32]]:
+    """The same in parts, for logs whose vectors do not fit into memory together."""
+    featurizer = Featurizer(vocabulary)
+    for start in range(0, len(examples), ROWS_PER_PART):
+        yield featurizer.matrix(list(_rows(examples[start : start + ROWS_PER_PART], featurizer, history)))
 
 
 def sparse_matrix(examples: Sequence[Example], vocabulary: Vocabulary, history: HistorySource) -> csr_matrix:

@@ -1,6 +1,7 @@
 """One training run on a query log store, stage by stage; a process of its own, so that its memory can be watched."""
 
 import json
+import logging
 import os
 import sys
 import time
@@ -97,6 +98,7 @@ def _cpu_seconds() -> float:
 
 def main() -> None:
     parser = ArgumentParser(prog="python -m benchmarks.offline.training", description=__doc__)
+    logging.basicConfig(level=logging.INFO, format="offline: %(message)s")
     parser.add_argument("store", help="URL of the query log store")
     sys.stdout.write(json.dumps(asdict(train_on(parser.parse_args().store))) + "\n")
 

@@ -6,6 +6,7 @@ import pytest
 
 from models.behaviour import MOST_TEMPLATES, Behaviour, BehaviourCheck, check_behaviour
 from models.dataset import Example
+from smart_routing.features.statement import ParseLimits
 from smart_routing.history.measures import NO_HISTORY
 from smart_routing.inference import Model, open_session
 from tests.bundles import JoinModel, join_onnx
@@ -48,11 +49,24 @@ def test_model_of_tokens_and_tree_behaves(by_joins: Model) -> None:
     assert (joins.cases, joins.right) == (20, 20)
 
 
-def test_model_that_reads_comments_is_found_out_with_its_column(by_joins: Model) -> None:
-    found = checked(by_column(by_joins, "sql_length", 1 / 120), templates(20))
+def test_model_that_comments_blind_is_found_out(by_joins: Model) -> None:
+    """No feature reads comments, but they count for the cap on a statement's length."""
+    holdout = templates(20)
+    longest = max(len(found.request.sql) for found in holdout)
+    capped = replace(by_joins, bundle=replace(by_joins.bundle, parse_limits=ParseLimits(bytes=longest)))
+    found = checked(capped, holdout)
     comments, case = found[Behaviour.COMMENTS], found[Behaviour.CASE]
-    assert (comments.cases, comments.right, comments.columns) == (20, 0, ("sql_length",))
+    assert (comments.cases, comments.right) == (20, 10)
     assert (case.cases, case.right) == (20, 20)
+
+
+def test_model_that_reads_an_alias_is_found_out_with_its_column(by_joins: Model) -> None:
+    """A column that has the name of an alias is taken for it, until the alias has another one."""
+    holdout = [example(n, heavy=False, sql=f"select a.c from t{n} a order by a") for n in range(10, 30)]
+    shorter, longer = len("select t10 . c from t10 <alias> order by a"), holdout[0].statement.value("sql_length")
+    found = checked(by_column(by_joins, "sql_length", 1 / (shorter + longer)), holdout)
+    aliases = found[Behaviour.ALIASES]
+    assert (aliases.cases, aliases.right, aliases.columns) == (20, 0, ("sql_length",))
 
 
 def test_model_that_takes_a_cross_join_for_light_is_found_out(by_joins: Model) -> None:

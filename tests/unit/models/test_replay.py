@@ -15,8 +15,10 @@ from models.backtest.table import rolling_table
 from models.capacity import read_capacity
 from models.contenders.approach import own_threshold
 from models.contenders.field import OURS
+from models.dataset import digest
 from models.evaluate import Contender
 from models.replay import DAY, Every, Rolled, contest_of, replay, roll
+from models.split import Split
 from smart_routing.errors import TrainingError
 from smart_routing.querylog.records import QueryRecord
 from tests.unit.models.contests import FIELD, PER_DAY, contest_over, days
@@ -78,9 +80,13 @@ def test_nothing_of_a_step_depends_on_what_comes_later(nine: Rolled) -> None:
 def decisions(found: Rolled) -> list[object]:
     """Blocks, thresholds and scores of each step."""
     return [
-        (one.split, {name: (own.threshold, own.rows.score.tolist()) for name, own in one.found.own.items()})
+        (_digests(one.split), {name: (own.threshold, own.rows.score.tolist()) for name, own in one.found.own.items()})
         for one in found.played
     ]
+
+
+def _digests(split: Split) -> list[str]:
+    return [digest(block) for block in (split.train, split.calibration, split.holdout)]
 
 
 def test_a_step_knows_no_run_that_ends_after_it() -> None:

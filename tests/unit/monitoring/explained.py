@@ -31,7 +31,7 @@ from smart_routing.stored_file import LocalFile
 from tests.unit.models.examples import START, example
 
 NOW = START + timedelta(days=3)
-LIGHT = "select count(*) from orders o where o.o_custkey = 7"
+LIGHT = "select count(o.c7) from orders o where o.o_custkey = 7"
 SECRET = "salary"
 """A table that only heavy statements of the training read; nothing but its name tells it from the others."""
 
@@ -41,7 +41,7 @@ _TABLES = (SECRET, "orders", "region")
 def write_trained(folder: Path, *, rounds: int = 20) -> Path:
     """A bundle in a folder, as a path source has it."""
     examples = tuple(
-        example(number, heavy=number % 3 == 0, sql=f"select count(*) as c{number} from {_TABLES[number % 3]} o")
+        example(number, heavy=number % 3 == 0, sql=f"select count(o.c{number}) from {_TABLES[number % 3]} o")
         for number in range(600)
     )
     labelled = Labelled(examples=examples, records=600, excluded=0, merged=0, dropped=0)

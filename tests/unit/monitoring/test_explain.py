@@ -77,7 +77,7 @@ def test_parts_add_up_to_the_log_odds_of_the_score(by: InForce, sql: str, histor
 
 
 def test_the_largest_parts_come_first_and_on_their_side(by: InForce) -> None:
-    found = explain(asked(f"select count(*) from {SECRET} o"), by=by)
+    found = explain(asked(f"select count(o.c9) from {SECRET} o"), by=by)
     assert found.opinion is not None
     up, down = ([part.log_odds for part in side] for side in (found.opinion.parts.raised, found.opinion.parts.lowered))
     assert up == sorted(up, reverse=True)
@@ -150,7 +150,7 @@ def test_terms_of_other_peoples_statements_are_not_named(by: InForce) -> None:
 
 
 def test_similar_statements_are_counted_with_their_cost(by: InForce) -> None:
-    alike = [ran(f"q-{n}", sql=LIGHT.replace("7", str(n)), hours_ago=n, cpu=n) for n in range(2, 10)]
+    alike = [ran(f"q-{n}", sql=LIGHT.replace("= 7", f"= {n}"), hours_ago=n, cpu=n) for n in range(2, 10)]
     others = (ran("q-heavy", hours_ago=20, cpu=400.0), ran("other-template", sql="select 1"))
     found = explain(asked(), by=by, past=past(*alike, *others)).similar
     assert found is not None
