@@ -11,9 +11,9 @@ from infra.local.scale import SCALED_RULE
 from models.candidate import make_candidate
 from models.dataset import label
 from models.gate import read_gate
+from models.params import read_params
 from models.scoring import score_by_router
 from models.simulation import Deployment, deployments
-from models.train import read_params
 from smart_routing.errors import TrainingError
 from smart_routing.querylog.source import read_query_log
 

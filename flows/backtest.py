@@ -21,8 +21,8 @@ from models.contenders.field import contenders_here
 from models.dataset import label
 from models.exclusions import read_exclusions
 from models.gate import read_gate
+from models.params import read_params
 from models.replay import Every, replay
-from models.train import read_params
 from smart_routing.errors import InputError
 from smart_routing.labels import LabelRule
 from smart_routing.settings import FeatureSettings

@@ -32,12 +32,12 @@ from models.exclusions import read_exclusions
 from models.footprint import bundle_bytes
 from models.gate import read_gate
 from models.lineage import log_candidate, log_lineage, write_statements
+from models.params import read_params
 from models.registry import ModelRegistry, Provenance
 from models.report import training_report
 from models.report_page import ReportContent, write_report
 from models.split import SplitRule, dataset_digest
 from models.tracking import Tracking
-from models.train import read_params
 from models.versions import ValidationStatus
 from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_reference
 from smart_routing import protocol

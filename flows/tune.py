@@ -19,9 +19,9 @@ from flows.provenance import git_commit
 from flows.stopping import Stop, deafen_children
 from flows.train_classifier import USUAL_RULE, label_log
 from models.dataset import Labelled, digest
+from models.params import PARAMS_FILE, TrainParams, read_params
 from models.split import split_by_time
 from models.tracking import Tracking
-from models.train import PARAMS_FILE, TrainParams, read_params
 from models.tuning.folds import Fold, folds_of, judge
 from models.tuning.params_file import write_params
 from models.tuning.record import log_found, log_trial

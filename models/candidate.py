@@ -18,12 +18,14 @@ from models.dataset import Example, Labelled
 from models.evaluate import Contender, EvaluationReport, evaluate
 from models.footprint import Clock, Footprint, decision_p99_ms
 from models.gate import Evidence, GateThresholds, GateVerdict, judge
+from models.params import TrainParams
 from models.probability import fit_probability
 from models.progress import counted
 from models.scoring import Scored, score_by_router
 from models.split import USUAL_SPLIT, Split, SplitRule, split_by_time
 from models.strata import differences_in_parts, strata
-from models.train import Trained, TrainParams, matrices, predict, train
+from models.train import Trained, predict, train
+from models.vectors import matrices
 from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.inference import Model, scores
 from smart_routing.labels import LabelRule

@@ -1,29 +1,25 @@
-"""Training: the vector matrix, XGBoost with early stopping at the end of the training block, and the pruned refit."""
+"""Training: XGBoost with early stopping at the end of the training block, and the pruned refit."""
 
-from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import xgboost as xgb
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_matrix, vstack
 
 from models.dataset import Example
-from models.progress import Progress, counted
-from models.vocabulary import VocabularyParams, fit_vocabulary
+from models.params import LabelParams, TrainParams
+from models.progress import Progress
+from models.vectors import sparse_matrix
+from models.vocabulary import fit_vocabulary
 from smart_routing.features.schema import DENSE_NAMES
-from smart_routing.features.vector import PAST, Featurizer, Row, column_names, vector_length
+from smart_routing.features.vector import PAST, column_names
 from smart_routing.features.vocabulary import Vocabulary
-from smart_routing.history.measures import NO_HISTORY, HistorySource
+from smart_routing.history.measures import HistorySource
 from smart_routing.labels import LabelRule
-from smart_routing.toml_file import read_toml
 
-PARAMS_FILE: Final = Path(__file__).with_name("params.toml")
-ROWS_PER_PART: Final = 4096
 _SMALLEST: Final = 1e-6
 """Of a limit; less cost than that is none."""
 
@@ -36,60 +32,6 @@ _FIXED: Final = {
 }
 
 
-class BoosterParams(BaseModel):
-    """XGBoost's own names and meanings."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    max_depth: int = Field(gt=0)
-    eta: float = Field(gt=0, le=1)
-    subsample: float = Field(gt=0, le=1)
-    colsample_bytree: float = Field(gt=0, le=1)
-    min_child_weight: float = Field(ge=0)
-    reg_lambda: float = Field(ge=0)
-    max_bin: int = Field(ge=2)
-
-
-class RoundsParams(BaseModel):
-    """Early stopping: at most `most` rounds, `patience` without progress on the last `watched_share` of the block."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    most: int = Field(gt=0)
-    patience: int = Field(gt=0)
-    watched_share: float = Field(gt=0, lt=1)
-
-
-class LabelParams(BaseModel):
-    """How firmly a label is believed, see `soft_labels`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    softness: float = Field(gt=0)
-    prior_runs: float = Field(gt=0)
-
-
-class RowsParams(BaseModel):
-    """Of a longer training block the trees and the vocabulary see `most` rows, evenly spaced in time."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    most: int = Field(50_000, gt=0)
-
-
-class TrainParams(BaseModel):
-    """The whole of params.toml, and the seed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    vocabulary: VocabularyParams
-    booster: BoosterParams
-    rounds: RoundsParams
-    labels: LabelParams
-    rows: RowsParams = RowsParams()
-    seed: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Trained:
     """A booster and the vocabulary its columns stand for. `gain` maps column names to total gain, largest first."""
@@ -99,11 +41,6 @@ class Trained:
     terms_fitted: int
     rounds: int
     gain: Mapping[str, float]
-
-
-def read_params(path: Path = PARAMS_FILE, *, seed: int = 0) -> TrainParams:
-    """Parameters of a TOML file; raises `SettingsError` that names the file and the key."""
-    return read_toml(path, TrainParams, seed=seed)
 
 
 def train(examples: Sequence[Example], rule: LabelRule, params: TrainParams, *, history: HistorySource) -> Trained:
@@ -155,44 +92,6 @@ def evenly_spaced(examples: Sequence[Example], most: int) -> Sequence[Example]:
     """All of them, or `most`, from the first on."""
     count = len(examples)
     return examples if count <= most else [examples[number * count // most] for number in range(most)]
-
-
-def matrix(
-    examples: Sequence[Example], vocabulary: Vocabulary, history: HistorySource = NO_HISTORY
-) -> NDArray[np.float32]:
-    """Vectors of the examples, each with the past as it was known at its time; shape (n, features)."""
-    featurizer = Featurizer(vocabulary)
-    return featurizer.matrix(list(_rows(examples, featurizer, history)))
-
-
-def matrices(
-    examples: Sequence[Example], vocabulary: Vocabulary, history: HistorySource
-) -> Iterator[NDArray[np.float32]]:
-    """The same in parts, for logs whose vectors do not fit into memory together."""
-    featurizer = Featurizer(vocabulary)
-    for start in range(0, len(examples), ROWS_PER_PART):
-        yield featurizer.matrix(list(_rows(examples[start : start + ROWS_PER_PART], featurizer, history)))
-
-
-def sparse_matrix(examples: Sequence[Example], vocabulary: Vocabulary, history: HistorySource) -> csr_matrix:
-    """The same with what is absent left out: of thousands of terms a statement has a hundred."""
-    featurizer, columns, values = Featurizer(vocabulary), array("i"), array("f")
-    ends = [0]
-    for row in counted(_rows(examples, featurizer, history), "featurize", total=len(examples)):
-        known = np.flatnonzero(~np.isnan(row.dense)).astype(np.int32)
-        columns.frombytes(np.concatenate([known, len(DENSE_NAMES) + row.places]).tobytes())
-        values.frombytes(np.concatenate([row.dense[known], row.values]).tobytes())
-        ends.append(len(columns))
-    shape = (len(examples), vector_length(vocabulary))
-    vectors = csr_matrix((np.frombuffer(values, np.float32), np.frombuffer(columns, np.int32), ends), shape=shape)
-    vectors.sort_indices()
-    return vectors
-
-
-def _rows(examples: Sequence[Example], featurizer: Featurizer, history: HistorySource) -> Iterator[Row]:
-    for example in examples:
-        past = history.at(example.request.submitted_at)
-        yield featurizer.row(example.request, example.statement, past)
 
 
 def labels(examples: Sequence[Example]) -> NDArray[np.bool_]:

@@ -10,8 +10,8 @@ from models.candidate import make_candidate, write_candidate
 from models.dataset import label
 from models.exclusions import read_exclusions
 from models.gate import read_gate
+from models.params import read_params
 from models.split import SplitShares
-from models.train import read_params
 from smart_routing.errors import InputError
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log

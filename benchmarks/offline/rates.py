@@ -10,7 +10,8 @@ from sqlglot.errors import SqlglotError
 
 from infra.local.scale import SCALED_RULE
 from models.dataset import label
-from models.train import read_params, sparse_matrix
+from models.params import read_params
+from models.vectors import sparse_matrix
 from models.vocabulary import fit_vocabulary
 from smart_routing.querylog.records import QueryRecord
 

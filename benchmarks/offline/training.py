@@ -16,7 +16,7 @@ from infra.local.scale import SCALED_RULE
 from models.candidate import make_candidate, write_candidate
 from models.dataset import label
 from models.gate import read_gate
-from models.train import read_params
+from models.params import read_params
 from smart_routing.querylog.store import open_store
 
 Made = TypeVar("Made")

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 
 from models.dataset import Example, Labelled
 from models.gate import GateThresholds
+from models.params import TrainParams
 from models.scoring import Scored, scored
 from models.split import USUAL_SPLIT, Split, SplitRule, split_by_time
-from models.train import TrainParams
 from smart_routing.bundle import Threshold
 from smart_routing.features.statement import StatementKind
 from smart_routing.labels import LabelRule

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from onnxmltools.convert import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-from models.train import TrainParams
+from models.params import TrainParams
 from smart_routing.features.vector import without_past
 
 _FIXED: Final = {

@@ -6,7 +6,8 @@ from models import package
 from models.candidate import certify, prove_parity
 from models.contenders.approach import Contest, Entry
 from models.scoring import score_by_router
-from models.train import evenly_spaced, matrix, prepare
+from models.train import evenly_spaced, prepare
+from models.vectors import matrix
 
 
 def lightgbm(contest: Contest) -> Entry:

@@ -11,7 +11,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from models.contenders.approach import Contest, Entry, enter, own_threshold
 from models.dataset import Example
-from models.train import TrainParams, booster_settings, labels
+from models.params import TrainParams
+from models.train import booster_settings, labels
 from smart_routing.features.vocabulary import terms
 
 _EVEN: Final = own_threshold(0.5)

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from models.dataset import Example
+from models.params import TrainParams
 from models.scoring import Scored, scored
 from models.split import check_classes
-from models.train import TrainParams, fit, matrix, predict, prepare, soft_labels
+from models.train import fit, predict, prepare, soft_labels
+from models.vectors import matrix
 from smart_routing.features.statement import StatementKind
 from smart_routing.history.measures import HistorySource
 from smart_routing.labels import LabelRule

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Final
 
-from models.train import TrainParams
+from models.params import TrainParams
 from models.tuning.space import point_of
 from smart_routing.errors import SettingsError
 from smart_routing.whole_file import replace_file

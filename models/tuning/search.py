@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 import optuna
 from optuna.samplers import TPESampler
 
-from models.train import TrainParams
+from models.params import TrainParams
 from models.tuning.folds import Quality
 from models.tuning.space import SPACE, params_at, point_of
 

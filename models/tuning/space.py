@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from optuna.distributions import BaseDistribution, FloatDistribution, IntDistribution
 
-from models.train import TrainParams
+from models.params import TrainParams
 
 Point = Mapping[str, float]
 """A value for every parameter of `SPACE`, by its name."""

@@ -22,7 +22,7 @@ from models.registry import ModelRegistry
 from models.scoring import scored
 from models.split import split_by_time
 from models.tracking import Tracking
-from models.train import matrix
+from models.vectors import matrix
 from models.versions import ModelVersion
 from smart_routing import protocol
 from smart_routing.bundle import BOOSTER, Bundle, read_bundle

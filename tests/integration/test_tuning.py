@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from models.train import PARAMS_FILE, read_params
+from models.params import PARAMS_FILE, read_params
 from models.tuning.space import point_of
 from tests.shell import ROOT, Shell, own_environment
 from tests.unit.flows.logs import line

@@ -14,7 +14,7 @@ from models.contenders.field import OURS
 from models.contenders.rules import all_heavy, oracle
 from models.dataset import Example, label
 from models.gate import read_gate
-from models.train import read_params
+from models.params import read_params
 from smart_routing.labels import LabelRule
 from smart_routing.querylog.records import QueryRecord
 from tests.unit.models.examples import START, example

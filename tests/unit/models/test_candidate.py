@@ -7,8 +7,8 @@ from models.candidate import Candidate, Exam, Examination, examine, make_candida
 from models.dataset import Labelled
 from models.gate import read_gate
 from models.lineage import evidence_metrics
+from models.params import read_params
 from models.report import verdict_lines
-from models.train import read_params
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
 from tests.unit.models.examples import example

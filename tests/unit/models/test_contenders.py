@@ -11,7 +11,7 @@ from models.contenders.template_p90 import template_p90
 from models.contenders.text_boosting import text_boosting
 from models.dataset import Example, Labelled
 from models.gate import read_gate
-from models.train import read_params
+from models.params import read_params
 from smart_routing.history.keys import HistoryKeys
 from smart_routing.history.timeline import Run
 from smart_routing.labels import LabelRule

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.convert import compare
-from models.train import TrainParams, read_params
+from models.params import TrainParams, read_params
 from smart_routing.features.schema import DENSE_NAMES
 from smart_routing.inference import open_session, scores
 

@@ -10,8 +10,10 @@ from infra.local.demo import EVENTS
 from infra.local.scale import SCALED_RULE
 from models import package
 from models.dataset import Labelled, label
+from models.params import read_params
 from models.scoring import score_by_router
-from models.train import matrix, read_params, sparse_matrix, train
+from models.train import train
+from models.vectors import matrix, sparse_matrix
 from models.vocabulary import fit_vocabulary
 from smart_routing.bundle import Threshold
 from smart_routing.features.facts import Facts, read_facts

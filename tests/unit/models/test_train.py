@@ -12,7 +12,9 @@ from models.candidate import make_candidate, write_candidate
 from models.convert import compare
 from models.dataset import Labelled, label
 from models.gate import read_gate
-from models.train import LabelParams, TrainParams, evenly_spaced, labels, matrix, read_params, soft_labels, train
+from models.params import LabelParams, TrainParams, read_params
+from models.train import evenly_spaced, labels, soft_labels, train
+from models.vectors import matrix
 from models.vocabulary import VocabularyParams, fit_vocabulary
 from smart_routing.bundle import CONTENT, MANIFEST, read_bundle
 from smart_routing.errors import BundleError, SettingsError

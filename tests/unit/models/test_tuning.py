@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.train import PARAMS_FILE, TrainParams, read_params
+from models.params import PARAMS_FILE, TrainParams, read_params
 from models.tuning.folds import FOLDS, Fold, Quality, folds_of, judge, quality
 from models.tuning.params_file import with_params, write_params
 from models.tuning.search import Found, Trial, trials

@@ -10,7 +10,7 @@ from typing import Any
 from models.candidate import make_candidate, write_candidate
 from models.dataset import Labelled
 from models.gate import read_gate
-from models.train import read_params
+from models.params import read_params
 from monitoring.explain.app import Desk
 from monitoring.explain.contributions import load_booster
 from monitoring.explain.explanation import InForce
