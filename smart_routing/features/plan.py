@@ -85,7 +85,7 @@ class _Reading:
 
     def query(self, node: exp.Expr | None, named: Mapping[str, int], *, depth: int) -> int | None:
         """The place of the block that a query became; None for what is no query, or lies too deep."""
-        while isinstance(node, (exp.Subquery, exp.Paren)):
+        while isinstance(node, (exp.Subquery, exp.Lateral, exp.Paren)):
             node = node.this
         if not isinstance(node, exp.Query) or depth > _DEEPEST:
             return None
@@ -186,14 +186,14 @@ class _Links:
         )
 
 
-def _block(select: exp.Expr, links: _Links, own: Iterable[exp.Expr], *, unnamed: int) -> Block:
+def _block(select: exp.Expr, links: _Links, own: Sequence[exp.Expr], *, unnamed: int) -> Block:
+    """`own` is all that the SELECT says itself, `unnamed` how many of its joins have USING."""
     sources = links.sources(unnamed)
-    found = list(own)
-    aggregates = any(isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window) for node in found)
+    aggregates = any(isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window) for node in own)
     groups, distinct = bool(select.args.get("group")), bool(select.args.get("distinct"))
-    sorts = bool(select.args.get("order")) or any(isinstance(node, exp.Window) for node in found)
-    stars = sum(isinstance(node, exp.Star) and not isinstance(node.parent, exp.AggFunc) for node in found)
-    columns = {(node.table, node.name) for node in found if isinstance(node, exp.Column)}
+    sorts = bool(select.args.get("order")) or any(isinstance(node, exp.Window) for node in own)
+    stars = sum(isinstance(node, exp.Star) and not isinstance(node.parent, exp.AggFunc) for node in own)
+    columns = {(node.table.lower(), node.name.lower()) for node in own if isinstance(node, exp.Column)}
     return Block(
         sources=sources,
         kept=links.kept,

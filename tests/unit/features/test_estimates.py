@@ -66,6 +66,18 @@ def test_inner_queries_are_read_and_their_rows_go_on() -> None:
     assert nested["build_rows"] == 50
 
 
+def test_a_lateral_query_is_read() -> None:
+    assert (
+        found("select 1 from small s cross join lateral (select * from mid m where m.k = s.k) l")["scanned_rows"]
+        == 10_100
+    )
+
+
+def test_case_changes_nothing() -> None:
+    sql = "select b.a from big b join mid m on b.k = m.k where b.A > 1"
+    assert found(sql) == found(sql.upper().replace("BIG", "big").replace("MID", "mid"))
+
+
 def test_a_grouped_query_gives_fewer_rows_than_it_reads() -> None:
     grouped = found("select 1 from (select a, count(*) from big group by a) g, small s")
     assert 1_000_000 < grouped["joined_rows"] < 1_000_000 * 100
