@@ -7,6 +7,8 @@ from typing import Final
 
 from sqlglot import exp
 
+from smart_routing.features.tree import limit_of
+
 _DEEPEST: Final = 30
 """Nested queries, and nested brackets of a predicate; what lies deeper is not looked at."""
 _STAR: Final = 10
@@ -274,5 +276,5 @@ def _branches(node: exp.Expr) -> Iterator[exp.Expr]:
 
 def _limit(query: exp.Expr) -> float:
     clause = query.args.get("limit")
-    count = clause.args.get("expression") or clause.args.get("count") if clause else None
-    return float(count.name) if count is not None and count.name.isdigit() else inf
+    limit = limit_of(clause.args.get("expression") or clause.args.get("count")) if clause else None
+    return inf if limit is None else limit

@@ -15,7 +15,7 @@ from smart_routing.features.joins import (
     self_join_count,
     table_count,
 )
-from smart_routing.features.tree import Tree, TreeFeature
+from smart_routing.features.tree import Tree, TreeFeature, limit_of
 
 _BRACKETS: Final = (exp.Subquery, exp.In, exp.Exists)
 
@@ -83,8 +83,8 @@ def limit_count(tree: Tree) -> float:
 
 def top_limit(tree: Tree) -> float:
     """The smallest LIMIT that is a number; -1 without one."""
-    counts = (limit.args.get("expression") for limit in tree.all(exp.Limit))
-    return min((float(count.name) for count in counts if count and count.name.isdigit()), default=-1.0)
+    limits = (limit_of(limit.args.get("expression")) for limit in tree.all(exp.Limit))
+    return min((limit for limit in limits if limit is not None), default=-1.0)
 
 
 def projection_count(tree: Tree) -> float:

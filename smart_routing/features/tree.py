@@ -7,6 +7,9 @@ from typing import Final
 
 from sqlglot import exp
 
+_MOST_ROWS: Final = 2.0**63
+"""Trino takes no larger LIMIT; single precision, and so a vector, holds it."""
+
 COMPARISONS: Final = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE)
 
 
@@ -57,6 +60,11 @@ def _source_tables(nodes: dict[type[exp.Expr], list[exp.Expr]]) -> tuple[exp.Tab
     named = {cte.alias.lower() for cte in nodes.get(exp.CTE, ())}
     tables = (table for table in nodes.get(exp.Table, ()) if isinstance(table, exp.Table))
     return tuple(table for table in tables if table.name and (table.db or table.name.lower() not in named))
+
+
+def limit_of(count: exp.Expr | None) -> float | None:
+    """The number that stands in a LIMIT or FETCH, at most 2^63; None for anything else."""
+    return min(float(count.name), _MOST_ROWS) if count is not None and count.name.isdecimal() else None
 
 
 TreeFeature = Callable[[Tree], float]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from smart_routing.features.estimates import ESTIMATES, estimates
@@ -110,3 +111,11 @@ def test_nothing_is_estimated_where_no_size_is_known(sql: str) -> None:
 )
 def test_estimates_of_a_hostile_statement_are_finite(sql: str) -> None:
     assert all(math.isfinite(value) for value in found(sql).values())
+
+
+@pytest.mark.parametrize(
+    "count", ["²", '"²"', "1" + 40 * "0", "1" + 400 * "0"], ids=["power", "name", "wide", "endless"]
+)
+def test_no_limit_is_too_odd_for_a_vector(count: str) -> None:
+    facts = read_facts(f"select 1 from big limit {count}")
+    assert not np.isinf(facts.values).any()
