@@ -21,47 +21,77 @@ _GRAMMAR: Final = frozenset(
 _ENDS_OF_EXPRESSIONS: Final = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.NUMBER, TokenType.END})
 """Before an alias without AS; not strings, because of INTERVAL '1' DAY."""
 
-_IN_A_NAME: Final = re.compile(r"(?=[a-f]*\d)[0-9a-f]{8,}|\d{4,}")
-"""What a program puts into a name: a date, a counter, a piece of a hash."""
+_READS: Final = frozenset({TokenType.FROM, TokenType.JOIN})
+"""Before a table or the name of a WITH, never before another alias."""
+
+_IN_A_NAME: Final = re.compile(r"[0-9a-f]{8,}|\d{4,}")
+"""What a program puts into a name: a date, a counter, a piece of a hash; that last one only where it has a digit, which
+is looked for afterwards: looked for at every letter, it would take a square of the name's length."""
 
 
 def without_generated(name: str) -> str:
     """A name in lower case with `GENERATED` for every date, counter and hash in it."""
-    return _IN_A_NAME.sub(GENERATED, name)
+    return _IN_A_NAME.sub(lambda found: found[0] if found[0].isalpha() else GENERATED, name)
 
 
 @dataclass(frozen=True, slots=True)
 class Aliases:
-    """Names that a statement defines: where each is defined first, and of which table or column it is another name."""
+    """Names that a statement defines: where, from where on each stands for nothing else, and what it is a name of.
 
-    first: Mapping[str, int]
+    `queries` are the names of WITH. A name that stood for something real before it was defined, as `ds` in
+    `date(ds) as ds`, goes on doing so, and is not in `since`.
+    """
+
+    places: frozenset[int]
+    since: Mapping[str, int]
+    queries: Mapping[str, int]
     meaning: Mapping[str, str]
 
     def replace(self, tokens: Sequence[Token], words: Sequence[str]) -> tuple[str, ...]:
         """The words, one for each token, without aliases: `o.id` of `orders o` becomes `orders.id`."""
         return tuple(
-            self._word(tokens, place, word) if word in self.first else word for place, word in enumerate(words)
+            self._word(tokens, place, word) if word in self.meaning else word for place, word in enumerate(words)
         )
 
     def _word(self, tokens: Sequence[Token], place: int, word: str) -> str:
-        if tokens[place].token_type not in NAMES or _kind(tokens, place - 1) == TokenType.DOT:
+        if place in self.places:
+            return ALIAS
+        before, after = _kind(tokens, place - 1), _kind(tokens, place + 1)
+        if tokens[place].token_type not in NAMES or before == TokenType.DOT or after == TokenType.L_PAREN:
             return word
-        if _kind(tokens, place + 1) == TokenType.DOT:
-            return self.meaning.get(word, word)
-        return ALIAS if place >= self.first[word] else word
+        if before in _READS:
+            return ALIAS if after != TokenType.DOT and place > self.queries.get(word, place) else word
+        if after == TokenType.DOT:
+            return self.meaning[word]
+        return ALIAS if place > self.since.get(word, place) else word
 
 
 def find_aliases(tokens: Sequence[Token]) -> Aliases:
     """Aliases with and without AS, and the names that WITH gives."""
+    places: set[int] = set()
     first: dict[str, int] = {}
+    queries: dict[str, int] = {}
     meaning: dict[str, str] = {}
     for place, token in enumerate(tokens):
-        if token.token_type in NAMES and (named := _named(tokens, place)):
-            name = without_generated(token.text.lower())
-            first.setdefault(name, place)
+        if token.token_type not in NAMES:
+            continue
+        name, named = without_generated(token.text.lower()), _named(tokens, place)
+        if named:
+            places.add(place)
             meaning[name] = named if meaning.get(name, named) == named else ALIAS
-    resolved = {name: ALIAS if named in first else named for name, named in meaning.items()}
-    return Aliases(first, resolved)
+            if _opens_cte(tokens, place, _kind(tokens, place - 1)):
+                queries.setdefault(name, place)
+        if named or _stands_alone(tokens, place):
+            first.setdefault(name, place)
+    resolved = {name: ALIAS if named in queries else named for name, named in meaning.items()}
+    since = {name: place for name, place in first.items() if place in places}
+    return Aliases(frozenset(places), since, queries, resolved)
+
+
+def _stands_alone(tokens: Sequence[Token], place: int) -> bool:
+    """Whether a name is neither qualified nor a qualifier nor that of a function."""
+    beside = {_kind(tokens, place - 1), _kind(tokens, place + 1)}
+    return TokenType.DOT not in beside and _kind(tokens, place + 1) != TokenType.L_PAREN
 
 
 def _named(tokens: Sequence[Token], place: int) -> str | None:

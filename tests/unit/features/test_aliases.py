@@ -1,7 +1,10 @@
 """Words of a statement without what its writer could have chosen otherwise."""
 
+import time
+
 import pytest
 
+from smart_routing.features.aliases import without_generated
 from smart_routing.features.text import normalised_tokens
 
 
@@ -54,7 +57,33 @@ def test_words_of_the_grammar_and_real_names_stay(sql: str) -> None:
     assert words(sql.replace("<num>", "10")) == sql
 
 
-def test_argument_before_an_alias_of_the_same_name_stays() -> None:
+@pytest.mark.parametrize(
+    ("sql", "other"),
+    [
+        ("select count(*) as orders from orders", "select count(*) as parts from parts"),
+        ("select 1 as a from t join a on true", "select 1 as b from t join b on true"),
+        ("select ds as ds, r as r from t where ds = 1", "select ds as ds, r as r from t where r = 1"),
+        ("select date(ds) as ds, f(r) r from t where ds = 1", "select date(ds) as ds, f(r) r from t where r = 1"),
+        (
+            "select min(a) as min, max(a) as max from t having min(a) > 1",
+            "select min(a) as min, max(a) as max from t having max(a) > 1",
+        ),
+        ("select 1 as a, 2 as b from a.t", "select 1 as a, 2 as b from b.t"),
+    ],
+    ids=["table", "joined table", "column", "argument", "function", "schema"],
+)
+def test_real_names_that_are_aliases_elsewhere_stay(sql: str, other: str) -> None:
+    assert words(sql) != words(other)
+
+
+def test_alias_of_the_name_of_its_argument_goes_on_standing_for_the_column() -> None:
     assert words("select sum(total) as total from t order by total") == (
-        "select sum ( total ) as <alias> from t order by <alias>"
+        "select sum ( total ) as <alias> from t order by total"
     )
+
+
+@pytest.mark.parametrize("name", ["abcdef" * 10_000, "a1" * 30_000, "abcdefg" * 8_000], ids=["letters", "hash", "word"])
+def test_a_name_of_any_length_is_read_in_linear_time(name: str) -> None:
+    begun = time.thread_time()
+    without_generated(name)
+    assert time.thread_time() - begun < 1.0
