@@ -96,8 +96,12 @@ def test_pruned_vocabulary_gives_the_same_values_in_fewer_columns() -> None:
 
 @pytest.mark.parametrize(
     ("converted", "told"),
-    [([0.2, 0.8, 0.4999995], "1 decisions flipped"), ([0.2, 0.80002, 0.5], "largest difference 2.0e-05")],
-    ids=["flip", "difference"],
+    [
+        ([0.2, 0.8, 0.4999995], "1 decisions flipped"),
+        ([0.2, 0.80002, 0.5], "largest difference 2.0e-05"),
+        ([float("nan"), 0.8, 0.5], "largest difference nan"),
+    ],
+    ids=["flip", "difference", "no number"],
 )
 def test_engines_that_disagree_end_the_run(converted: list[float], told: str) -> None:
     native = np.array([0.2, 0.8, 0.5], dtype=np.float32)
