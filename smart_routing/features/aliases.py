@@ -1,6 +1,7 @@
 """Aliases and generated names: words that whoever wrote a statement could have chosen otherwise."""
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -71,21 +72,26 @@ def find_aliases(tokens: Sequence[Token]) -> Aliases:
     places: set[int] = set()
     first: dict[str, int] = {}
     queries: dict[str, int] = {}
-    meaning: dict[str, str] = {}
+    meanings: defaultdict[str, set[str]] = defaultdict(set)
     for place, token in enumerate(tokens):
         if token.token_type not in NAMES:
             continue
         name, named = without_generated(token.text.lower()), _named(tokens, place)
         if named:
             places.add(place)
-            meaning[name] = named if meaning.get(name, named) == named else ALIAS
+            meanings[name] |= {named} - {ALIAS}
             if _opens_cte(tokens, place, _kind(tokens, place - 1)):
                 queries.setdefault(name, place)
         if named or _stands_alone(tokens, place):
             first.setdefault(name, place)
-    resolved = {name: ALIAS if named in queries else named for name, named in meaning.items()}
+    meaning = {name: _only([one for one in found if one not in queries]) for name, found in meanings.items()}
     since = {name: place for name, place in first.items() if place in places}
-    return Aliases(frozenset(places), since, queries, resolved)
+    return Aliases(frozenset(places), since, queries, meaning)
+
+
+def _only(names: Sequence[str]) -> str:
+    """The one table that a name stands for, whatever expression or query it stands for too."""
+    return names[0] if len(names) == 1 else ALIAS
 
 
 def _stands_alone(tokens: Sequence[Token], place: int) -> bool:

@@ -25,11 +25,12 @@ def words(sql: str) -> str:
             "select u.v from unnest(a) with ordinality as u(v, n)",
             "select w.v from unnest(a) with ordinality as w(v, n)",
         ),
+        ("select n.k, count(*) n from nation n", "select z.k, count(*) n from nation z"),
         ('select "O".id from orders "O"', "select z.id from orders z"),
         ("select * from tmp_20251005", "select * from tmp_20251006"),
         ("select * from stage_3fa9c21b07", "select * from stage_77e0d1a2b3"),
     ],
-    ids=["table", "as", "with", "case", "query", "column", "function", "quoted", "date", "hash"],
+    ids=["table", "as", "with", "case", "query", "column", "function", "twofold", "quoted", "date", "hash"],
 )
 def test_other_aliases_and_generated_names_are_the_same_words(sql: str, other: str) -> None:
     assert words(sql) == words(other)
