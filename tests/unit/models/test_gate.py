@@ -146,7 +146,7 @@ def test_every_behaviour_has_a_demand() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda text: text.replace("blanks = 0.95", ""), "behaviour.blanks"),
+        (lambda text: text.replace("blanks = 1.0", ""), "behaviour.blanks"),
         (lambda text: f"{text}\nspaces = 1.0", "behaviour.spaces"),
         (lambda text: text.replace("decision_p99_ms = 25.0", "decision_p99_ms = 0"), "budgets.decision_p99_ms"),
     ],
