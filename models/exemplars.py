@@ -40,7 +40,7 @@ def exemplars(examples: Iterable[Example], rule: LabelRule) -> Exemplars:
     """
     runs: defaultdict[str, list[Example]] = defaultdict(list)
     for example in examples:
-        runs[f"{example.template}|{example.request.catalog}.{example.request.schema}"].append(example)
+        runs[example.template_in_schema].append(example)
     return Exemplars(
         heavy=tuple(found[-1] for found in runs.values() if _always_heavy(found, rule)),
         light=tuple(found[-1] for found in runs.values() if _always_light(found, rule)),
