@@ -12,7 +12,7 @@ from sqlglot.errors import SqlglotError
 
 from smart_routing.features.aliases import NAMES, find_aliases, without_generated
 
-TOKENIZER_VERSION: Final = "2"
+TOKENIZER_VERSION: Final = "3"
 """Part of the feature schema: raise it whenever `normalise` would give other tokens for the same text."""
 
 STRING: Final = "<str>"

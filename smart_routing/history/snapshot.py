@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smart_routing.errors import BundleError
+from smart_routing.features.text import TOKENIZER_VERSION
 from smart_routing.history.measures import MEASURES, NO_HISTORY, History, Matrix
 from smart_routing.history.timeline import Timeline
 from smart_routing.labels import LabelRule
@@ -67,12 +68,13 @@ class Snapshot:
             "rule": rule.as_json(),
             "ttl": ttl.total_seconds(),
             "measures": MEASURES,
+            "words": TOKENIZER_VERSION,
         }
         return _pack(head, keys[warmest], rows[warmest])
 
     @classmethod
     def from_bytes(cls, content: bytes) -> Self:
-        """Raises `BundleError` for anything that `of` did not write, or wrote for other measures."""
+        """Raises `BundleError` for anything that `of` did not write, or wrote for other measures or templates."""
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as file:
                 head = json.loads(str(file["head"]))
@@ -83,6 +85,9 @@ class Snapshot:
             raise BundleError(f"history snapshot cannot be read: {error!r}") from error
         if measures != MEASURES or rows.shape != (keys.size, len(MEASURES)):
             raise BundleError(f"history snapshot measures {measures} in {rows.shape}: this code has {MEASURES}")
+        if head.get("words") != TOKENIZER_VERSION:
+            found = head.get("words")
+            raise BundleError(f"history snapshot knows templates by words {found}: this code by {TOKENIZER_VERSION}")
         name = f"{as_of:%Y%m%dT%H%M}-{sha256(content).hexdigest()[:6]}"
         return cls(name, as_of, rule, ttl, keys, rows)
 

@@ -110,6 +110,17 @@ def test_head_that_lacks_a_part_is_refused(part: str) -> None:
         Snapshot.from_bytes(file.getvalue())
 
 
+@pytest.mark.parametrize("words", [{}, {"words": "1"}], ids=["not told", "older"])
+def test_snapshot_of_other_templates_is_refused(words: dict[str, str]) -> None:
+    """Its keys would meet none of a statement's, and the rest of its past would pass for the whole."""
+    arrays, file = np.load(io.BytesIO(content())), io.BytesIO()
+    head = json.loads(str(arrays["head"]))
+    del head["words"]
+    np.savez(file, head=np.array(json.dumps(head | words)), keys=arrays["keys"], rows=arrays["rows"])
+    with pytest.raises(BundleError, match="knows templates by words"):
+        Snapshot.from_bytes(file.getvalue())
+
+
 def test_moment_without_a_zone_can_be_compared_with_that_of_a_request() -> None:
     arrays, file = np.load(io.BytesIO(content())), io.BytesIO()
     head = json.loads(str(arrays["head"])) | {"as_of": "2026-10-14T12:00:00"}
