@@ -13,6 +13,8 @@ from models.footprint import Footprint
 from models.strata import LEAST_HEAVY, LEAST_TEMPLATES, PartDifference
 from smart_routing.toml_file import read_toml
 
+LEAST_CASES: Final = 20
+"""Before a share of them is judged."""
 GATE_FILE: Final = Path(__file__).with_name("gate.toml")
 _COST: Final = "cost on the holdout"
 _PARTS: Final = "cost in parts of the holdout"
@@ -43,6 +45,10 @@ class BehaviourDemands(BaseModel):
     def least(self, behaviour: Behaviour) -> float:
         share: float = getattr(self, behaviour.value)
         return share
+
+    def judges(self, found: BehaviourCheck) -> bool:
+        """Where every case is demanded a single one refutes; a share of few cases says little."""
+        return found.cases >= (1 if self.least(found.behaviour) == 1.0 else LEAST_CASES)
 
 
 class GateThresholds(BaseModel):
@@ -194,13 +200,14 @@ def _budgets(footprint: Footprint, budgets: Budgets) -> Iterator[Check]:
 
 
 def _behaviour(found: BehaviourCheck, demands: BehaviourDemands) -> Check:
-    """Nothing to find fault with where there is no case, and the check says so."""
+    """Too few cases are told, and not judged."""
     least, share = demands.least(found.behaviour), found.share
     told = f"{found.right} of {found.cases} right" if found.cases else "no case"
     columns = f", mostly by {', '.join(found.columns)}" if found.columns else ""
+    doubt = "" if demands.judges(found) else ", too few to judge"
     return Check(
         what=f"behaviour {found.behaviour}",
-        found=f"{told}{columns}",
+        found=f"{told}{columns}{doubt}",
         expected=f"at least {least:.0%}",
-        passed=share is None or share >= least,
+        passed=not demands.judges(found) or share is None or share >= least,
     )

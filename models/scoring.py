@@ -61,7 +61,7 @@ def score_by_router(examples: Sequence[Example], model: Model, history: HistoryS
     router = Router(model=model, history=history, keep_vectors=False)
     requests, facts = [example.request for example in examples], [example.statement for example in examples]
     decisions = counted(router.decide_all(requests, facts), "score", total=len(examples))
-    return scored(examples, [_score(decision) for decision in decisions])
+    return scored(examples, [_score(decision, model.threshold) for decision in decisions])
 
 
 def scored(examples: Sequence[Example], score: Sequence[float]) -> Scored:
@@ -75,7 +75,8 @@ def scored(examples: Sequence[Example], score: Sequence[float]) -> Scored:
     )
 
 
-def _score(decision: RoutingDecision) -> float:
+def _score(decision: RoutingDecision, threshold: float) -> float:
+    """At least the usual threshold where it is heavy by the one without a past: figures compare all with the usual."""
     if decision.reason is Reason.MODEL and decision.raw_score is not None:
-        return decision.raw_score
+        return max(decision.raw_score, threshold) if decision.weight is QueryWeight.HEAVY else decision.raw_score
     return np.inf if decision.weight is QueryWeight.HEAVY else -np.inf

@@ -14,6 +14,7 @@ from models.params import LabelParams, TrainParams
 from models.progress import Progress
 from models.vectors import sparse_matrix
 from models.vocabulary import fit_vocabulary
+from smart_routing.features.estimates import ESTIMATES
 from smart_routing.features.schema import DENSE_NAMES
 from smart_routing.features.vector import PAST, column_names
 from smart_routing.features.vocabulary import Vocabulary
@@ -56,18 +57,33 @@ def train(examples: Sequence[Example], rule: LabelRule, params: TrainParams, *, 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """`soft_labels` of a block in order of time: `whole` of all its rows, `learnt` of those before the watched ones.
+
+    A label weighs other runs of its template; what a search learns from must know none that it is watched on.
+    """
+
+    learnt: NDArray[np.float32]
+    whole: NDArray[np.float32]
+
+    @property
+    def watched(self) -> NDArray[np.float32]:
+        return self.whole[len(self.learnt) :]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """What trees are grown on: n examples under the vocabulary's columns, of shapes (n, features) and (n,)."""
+    """What trees are grown on: n examples under the vocabulary's columns, vectors of shape (n, features)."""
 
     vocabulary: Vocabulary
     terms_fitted: int
     vectors: csr_matrix
-    targets: NDArray[np.float32]
+    targets: Targets
 
 
 def prepare(examples: Sequence[Example], rule: LabelRule, params: TrainParams, *, history: HistorySource) -> Prepared:
     """Fit a vocabulary and keep those of its columns that trees grown on all of it split on."""
-    targets = soft_labels(examples, rule, params.labels)
+    targets = targets_of(examples, rule, params)
     whole = fit_vocabulary(examples, params.vocabulary)
     vectors = sparse_matrix(examples, whole, history)
     vocabulary = whole.pruned(gain(_search(vectors, targets, params, what="rounds over all terms"), whole))
@@ -79,13 +95,13 @@ def prepare(examples: Sequence[Example], rule: LabelRule, params: TrainParams, *
     )
 
 
-def fit(vectors: csr_matrix, targets: NDArray[np.float32], params: TrainParams) -> xgb.Booster:
+def fit(vectors: csr_matrix, targets: Targets, params: TrainParams) -> xgb.Booster:
     """As many rounds as early stopping chose at the end of the block, grown again on the whole of it.
 
-    Of shapes (n, features) and (n,), in order of time; what is absent from `vectors` is missing.
+    Vectors are of shape (n, features), in order of time; what is absent from them is missing.
     """
     rounds = _search(vectors, targets, params, what="rounds").best_iteration + 1
-    return _boost(_with_blind_copies(vectors, targets), params, rounds=rounds, what="last fit")
+    return _boost(_with_blind_copies(vectors, targets.whole), params, rounds=rounds, what="last fit")
 
 
 def evenly_spaced(examples: Sequence[Example], most: int) -> Sequence[Example]:
@@ -111,6 +127,12 @@ def gain(booster: xgb.Booster, vocabulary: Vocabulary) -> dict[str, float]:
     scores = booster.get_score(importance_type="total_gain")
     named = {names[int(place.removeprefix("f"))]: float(str(score)) for place, score in scores.items()}
     return dict(sorted(named.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def targets_of(examples: Sequence[Example], rule: LabelRule, params: TrainParams) -> Targets:
+    """What trees are grown to, the last `watched_share` of the rows apart."""
+    learnt = examples[: round(len(examples) * (1 - params.rounds.watched_share))]
+    return Targets(learnt=soft_labels(learnt, rule, params.labels), whole=soft_labels(examples, rule, params.labels))
 
 
 def soft_labels(examples: Sequence[Example], rule: LabelRule, params: LabelParams) -> NDArray[np.float32]:
@@ -140,20 +162,27 @@ def _severity(examples: Sequence[Example], rule: LabelRule) -> NDArray[np.float6
     return severity
 
 
+MORE_IS_HEAVIER: Final = frozenset(
+    {"join_keywords", "cross_join_keywords", "join_count", "cross_join_count", "missing_join_conditions"}
+    | {"table_count", "distinct_table_count", "self_join_count", "tables_rows", "tables_bytes", *ESTIMATES}
+)
+"""Dense features with which no score falls, all else equal: nobody makes a statement light by another join."""
+
+
 def booster_settings(params: TrainParams) -> dict[str, object]:
     """All that `xgb.train` is told of how to grow trees."""
     return {**_FIXED, **params.booster.model_dump(), "seed": params.seed}
 
 
-def _search(vectors: csr_matrix, targets: NDArray[np.float32], params: TrainParams, *, what: str) -> xgb.Booster:
+def _search(vectors: csr_matrix, targets: Targets, params: TrainParams, *, what: str) -> xgb.Booster:
     """A booster that has not seen the end of the block, on which early stopping chose its `best_iteration`."""
-    watched = round(len(targets) * (1 - params.rounds.watched_share))
+    learnt = len(targets.learnt)
     return _boost(
-        _with_blind_copies(vectors[:watched], targets[:watched]),
+        _with_blind_copies(vectors[:learnt], targets.learnt),
         params,
         rounds=params.rounds.most,
         what=what,
-        watch=xgb.DMatrix(vectors[watched:], targets[watched:]),
+        watch=xgb.DMatrix(vectors[learnt:], targets.watched),
     )
 
 
@@ -161,8 +190,9 @@ def _boost(
     rows: xgb.DMatrix, params: TrainParams, *, rounds: int, what: str, watch: xgb.DMatrix | None = None
 ) -> xgb.Booster:
     """Trees for `rounds`, or until they stop getting better on what they `watch`."""
+    constraints = [int(name in MORE_IS_HEAVIER) for name in DENSE_NAMES] + [0] * (rows.num_col() - len(DENSE_NAMES))
     return xgb.train(
-        booster_settings(params),
+        {**booster_settings(params), "monotone_constraints": tuple(constraints)},
         rows,
         rounds,
         evals=[(watch, "watched")] if watch else [],

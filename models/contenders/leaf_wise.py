@@ -11,6 +11,7 @@ from onnxmltools.convert import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
 from models.params import TrainParams
+from models.train import Targets
 from smart_routing.features.vector import without_past
 
 _FIXED: Final = {
@@ -30,22 +31,22 @@ _SIZES: Final = re.compile(r"^tree_sizes=.*\n", re.MULTILINE)
 """In bytes of this very text; without them trees are read one after another."""
 
 
-def boost(vectors: NDArray[np.float32], targets: NDArray[np.float32], params: TrainParams) -> lgb.Booster:
+def boost(vectors: NDArray[np.float32], targets: Targets, params: TrainParams) -> lgb.Booster:
     """As many rounds as early stopping chose at the end of the block, grown again on the whole of it.
 
-    Of shapes (n, features) and (n,), in order of time; every row is there twice, once without its past.
+    Vectors are of shape (n, features), in order of time; every row is there twice, once without its past.
     """
     rounds, settings = params.rounds, _settings(params)
-    watched = round(len(targets) * (1 - rounds.watched_share))
-    learnt = _with_blind_copies(vectors[:watched], targets[:watched])
+    before = len(targets.learnt)
+    learnt = _with_blind_copies(vectors[:before], targets.learnt)
     searched = lgb.train(
         settings,
         learnt,
         rounds.most,
-        valid_sets=[lgb.Dataset(vectors[watched:], targets[watched:], reference=learnt)],
+        valid_sets=[lgb.Dataset(vectors[before:], targets.watched, reference=learnt)],
         callbacks=[lgb.early_stopping(rounds.patience, verbose=False)],
     )
-    return lgb.train(settings, _with_blind_copies(vectors, targets), searched.best_iteration)
+    return lgb.train(settings, _with_blind_copies(vectors, targets.whole), searched.best_iteration)
 
 
 def predict(booster: lgb.Booster, vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from models.dataset import Example
 from models.params import TrainParams
 from models.scoring import Scored, scored
 from models.split import check_classes
-from models.train import fit, predict, prepare, soft_labels
+from models.train import fit, predict, prepare, targets_of
 from models.vectors import matrix
 from smart_routing.features.statement import StatementKind
 from smart_routing.history.measures import HistorySource
@@ -55,7 +55,7 @@ class Fold:
 
     def quality(self, params: TrainParams, rule: LabelRule) -> Quality:
         """What a booster of these parameters makes of the fold, fitted as training fits it."""
-        targets = soft_labels(self.learnt, rule, params.labels)
+        targets = targets_of(self.learnt, rule, params)
         booster = fit(self.learnt_vectors, targets, params)
         return quality(scored(self.judged, predict(booster, self.judged_vectors).tolist()))
 

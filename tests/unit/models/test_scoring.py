@@ -101,9 +101,13 @@ def test_scores_are_those_of_the_decisions(labelled: Labelled, model: Model) -> 
     reads = labelled.reads[:200]
     router = Router(model=model, history=labelled.history)
     decided = [router.decide(one.request) for one in reads]
-    expected = [np.nan if found.heavy_probability is None else found.heavy_probability for found in decided]
     scores = score_by_router(reads, model, labelled.history).score
-    np.testing.assert_array_equal(np.where(np.isinf(scores), np.nan, scores), expected)
+    weights = [QueryWeight.HEAVY if score >= model.threshold else QueryWeight.LIGHT for score in scores]
+    assert weights == [found.weight for found in decided]
+    raw = [np.inf if found.raw_score is None else found.raw_score for found in decided]
+    told = np.isfinite(scores) & (scores != model.threshold)
+    np.testing.assert_array_equal(scores[told], np.array(raw)[told])
+    assert told.sum() > 100
 
 
 def test_sparse_rows_hold_what_the_dense_ones_do(labelled: Labelled) -> None:

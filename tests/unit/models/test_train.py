@@ -13,7 +13,7 @@ from models.convert import compare
 from models.dataset import Labelled, label
 from models.gate import read_gate
 from models.params import LabelParams, TrainParams, read_params
-from models.train import evenly_spaced, labels, soft_labels, train
+from models.train import evenly_spaced, labels, soft_labels, targets_of, train
 from models.vectors import matrix
 from models.vocabulary import VocabularyParams, fit_vocabulary
 from smart_routing.bundle import CONTENT, MANIFEST, read_bundle
@@ -163,6 +163,16 @@ def test_soft_label_weighs_what_the_other_runs_of_the_template_in_the_schema_wer
         [*runs, elsewhere], LabelRule(cpu_seconds=1.0, memory_bytes=100), LabelParams(softness=0.5, prior_runs=2.0)
     )
     assert found == pytest.approx([2 * 0.5 / 8] * 6 + [2 * 0.5 / 3])
+
+
+def test_what_a_search_learns_from_knows_no_label_that_it_is_watched_on(params: TrainParams) -> None:
+    runs = [replace(example(0, heavy=False), cpu_seconds=1.0, peak_memory_bytes=0) for _ in range(8)]
+    later = [replace(example(0, heavy=True, sql=runs[0].request.sql), cpu_seconds=9.0) for _ in range(2)]
+    rule = LabelRule(cpu_seconds=1.0, memory_bytes=100)
+    found = targets_of([*runs, *later], rule, params)
+    assert found.learnt == pytest.approx(soft_labels(runs, rule, params.labels))
+    assert (found.whole[:8] > found.learnt).all()
+    assert found.watched == pytest.approx(found.whole[8:])
 
 
 def test_row_of_the_matrix_has_the_past_as_it_was_known_then() -> None:
