@@ -6,6 +6,9 @@ UV_VERSION := 0.13.9
 PYTHON ?= python3.11
 PYTEST_ARGS ?=
 
+# XGBoost's threads would spin while they wait for a core that others have.
+export OMP_WAIT_POLICY ?= passive
+
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory --no-builtin-rules

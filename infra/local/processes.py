@@ -65,9 +65,9 @@ def scrub(environment: MutableMapping[str, str]) -> None:
 
 
 def server_environment(home: Path, **extra: str) -> dict[str, str]:
-    """Variables for a server process: of the user's own only PATH and the locale."""
+    """Variables for a server process: of the user's own only PATH and the locale; idle threads do not spin."""
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TZ") if name in os.environ}
-    return {**kept, "HOME": str(home), "PYTHONWARNINGS": "ignore", **extra}
+    return {**kept, "HOME": str(home), "OMP_WAIT_POLICY": "passive", "PYTHONWARNINGS": "ignore", **extra}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ CONTEXT_FIELDS: Final = ("user", "source", "catalog", "schema", "table")
 @lru_cache(maxsize=NAMES_KEPT)
 def bucket(field: str, name: str) -> str:
     """The bucket of a name, as it stands in a vocabulary: `user#0a1b2`."""
-    digest = blake2b(f"{field}={name}".encode(), digest_size=8).digest()
+    digest = blake2b(f"{field}={name}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
     return f"{field}#{int.from_bytes(digest, 'big') % BUCKETS:05x}"
 
 
