@@ -73,13 +73,17 @@ def parts(names: Sequence[str]) -> Mapping[str, Part]:
     return {str(name): told == name for name in np.unique(told)}
 
 
+def confidence_of_each(intervals: int) -> float:
+    """1 - 0.05 / k for each of k (Bonferroni): chance errs in any of them no more often than in one of 95%."""
+    return 1 - (1 - CONFIDENCE) / max(1, intervals)
+
+
 def differences_in_parts(
     ours: Contender, theirs: Contender, parts: Parts, *, rule: LabelRule
 ) -> tuple[PartDifference, ...]:
     """Our cost less theirs in every part with at least `LEAST_HEAVY` heavy rows and `LEAST_TEMPLATES` templates.
 
-    Each of k parts gets an interval of 1 - 0.05 / k (Bonferroni), so that chance puts any of them on the wrong side of
-    zero no more often than one interval of 95%.
+    Intervals are of `confidence_of_each`.
     """
     judged = [
         (way, name, part)
@@ -87,7 +91,7 @@ def differences_in_parts(
         for name, part in named.items()
         if _tells(ours.rows.where(part))
     ]
-    confidence = 1 - (1 - CONFIDENCE) / max(1, len(judged))
+    confidence = confidence_of_each(len(judged))
     return tuple(
         PartDifference(
             way=way,

@@ -13,8 +13,8 @@ from models.calibrate import BOUNDS, Calibration, FrontierPoint, calibrate
 from models.capacity import CapacityInputs
 from models.contenders.approach import Approach, Contest, Entry
 from models.contenders.field import CONTENDERS, OURS
-from models.evaluate import Contender, cost_difference, figures, refutes
-from models.strata import Parts, strata
+from models.evaluate import CONFIDENCE, Contender, cost_difference, figures, refutes
+from models.strata import LEAST_HEAVY, Parts, confidence_of_each, strata
 from smart_routing.labels import LabelRule
 
 
@@ -76,12 +76,12 @@ def compete(contest: Contest, approaches: Mapping[str, Approach]) -> Competition
     )
 
 
-def standing(theirs: Contender, ours: Contender, *, rule: LabelRule) -> Standing:
-    """How a contender did, its cost beside ours on the same rows."""
+def standing(theirs: Contender, ours: Contender, *, rule: LabelRule, confidence: float = CONFIDENCE) -> Standing:
+    """How a contender did, its cost beside ours on the same rows; `confidence` is of the difference's interval."""
     return Standing(
         threshold=theirs.threshold,
         figures=figures(theirs.rows, threshold=theirs.threshold.value, rule=rule),
-        difference=cost_difference(ours, theirs, rule),
+        difference=cost_difference(ours, theirs, rule, confidence=confidence),
         refuted=refutes(theirs.rows, theirs.threshold),
     )
 
@@ -104,12 +104,22 @@ class Judge:
             certified=standing(certified, self.certified[OURS], rule=rule) if certified else None,
             certified_saving=self.fleet.saving(certified) if certified else None,
             frontier=frontier,
-            strata={
-                way: {part: standing(own.within(rows), ours.within(rows), rule=rule) for part, rows in parts.items()}
-                for way, parts in self.strata.items()
-            },
+            strata=self._in_parts(own, ours),
             curve=curve,
         )
+
+    def _in_parts(self, own: Contender, ours: Contender) -> Mapping[str, Mapping[str, Standing]]:
+        """The intervals of differences are those of many comparisons, as many as parts are judged."""
+        named = [rows for parts in self.strata.values() for rows in parts.values()]
+        confidence = confidence_of_each(sum(int(ours.rows.heavy[rows].sum()) >= LEAST_HEAVY for rows in named))
+        rule = self.fleet.rule
+        return {
+            way: {
+                part: standing(own.within(rows), ours.within(rows), rule=rule, confidence=confidence)
+                for part, rows in parts.items()
+            }
+            for way, parts in self.strata.items()
+        }
 
 
 def _calibrate(entry: Entry, bounds: Sequence[float], *, confidence: float) -> Calibration:

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from models.evaluate import Contender, cost_difference
-from models.strata import LEAST_HEAVY, LEAST_TEMPLATES, MOST_NAMES, OTHERS, Part, differences_in_parts, strata
+from models.strata import (
+    LEAST_HEAVY,
+    LEAST_TEMPLATES,
+    MOST_NAMES,
+    OTHERS,
+    Part,
+    confidence_of_each,
+    differences_in_parts,
+    strata,
+)
 from smart_routing.labels import LabelRule
 from tests.unit.models.examples import CERTIFIED, COSTLY, GOOD, example, rows
 
@@ -82,3 +91,8 @@ def test_interval_widens_with_the_number_of_parts() -> None:
     assert alone.difference == cost_difference(ours, theirs, RULE)
     assert among.difference == cost_difference(ours, theirs, RULE, confidence=1 - 0.05 / 10)
     assert among.difference.low < alone.difference.low < alone.difference.high < among.difference.high
+
+
+@pytest.mark.parametrize(("intervals", "each"), [(0, 0.95), (1, 0.95), (10, 0.995)], ids=["none", "one", "ten"])
+def test_each_of_many_intervals_is_wider(intervals: int, each: float) -> None:
+    assert confidence_of_each(intervals) == pytest.approx(each)
