@@ -150,8 +150,16 @@ def read_booster(folder: Path, *, manifest_sha256: str) -> bytes:
     return _verified(folder, _manifest(folder, manifest_sha256))[BOOSTER]
 
 
+def read_bundle_file(folder: Path, name: str) -> bytes:
+    """Raises `BundleError` for a file that is missing or unreadable."""
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise BundleError(f"bundle file {name} cannot be read: {error.strerror}") from error
+
+
 def _manifest(folder: Path, expected: str | None) -> bytes:
-    manifest = _read(folder, MANIFEST)
+    manifest = read_bundle_file(folder, MANIFEST)
     if expected is not None and _digest(manifest) != expected:
         raise BundleError(f"{MANIFEST} has sha256 {_digest(manifest)}: expected {expected}")
     return manifest
@@ -165,7 +173,7 @@ def _verified(folder: Path, manifest: bytes) -> dict[str, bytes]:
         raise BundleError(f"{MANIFEST} cannot be read: {error!r}") from error
     if not isinstance(expected, dict) or set(expected) != set(CONTENT):
         raise BundleError(f"{MANIFEST} does not list exactly {', '.join(CONTENT)}")
-    content = {name: _read(folder, name) for name in CONTENT}
+    content = {name: read_bundle_file(folder, name) for name in CONTENT}
     for name, data in content.items():
         if _digest(data) != expected[name]:
             raise BundleError(f"{name} has sha256 {_digest(data)}: the manifest says {expected[name]}")
@@ -182,13 +190,6 @@ def _parse_limits(content: bytes) -> ParseLimits:
     if found != SCHEMA_HASH:
         raise BundleError(f"feature schema of the bundle is {found}: this code has {SCHEMA_HASH}")
     return limits
-
-
-def _read(folder: Path, name: str) -> bytes:
-    try:
-        return (folder / name).read_bytes()
-    except OSError as error:
-        raise BundleError(f"bundle file {name} cannot be read: {error.strerror}") from error
 
 
 def _digest(data: bytes) -> str:

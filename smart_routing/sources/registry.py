@@ -14,7 +14,7 @@ from smart_routing.errors import BundleError, RegistryError, SettingsError, Unkn
 from smart_routing.protocol import BUNDLE_ARTIFACT_PATH, TAG_MANIFEST_SHA256, TAG_QUARANTINED, TAG_SERVED_AT
 from smart_routing.sources.s3 import SCHEME as S3_SCHEME
 from smart_routing.sources.s3 import download_folder
-from smart_routing.sources.source import FILES, BundleRef, read_bundle_file
+from smart_routing.sources.source import FILES, BundleRef
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
-from smart_routing.bundle import CONTENT, MANIFEST
+from smart_routing.bundle import CONTENT, MANIFEST, read_bundle_file
 from smart_routing.errors import BundleError, RegistryError
 
 MANIFEST_DIGEST: Final = f"{Path(MANIFEST).stem}.sha256"
@@ -82,11 +82,3 @@ def parse_digest(content: bytes) -> str:
     """The digest in a `manifest.sha256`: its first word."""
     words = content[:200].decode("ascii", "replace").split()
     return words[0].lower() if words else ""
-
-
-def read_bundle_file(folder: Path, name: str) -> bytes:
-    """Raises `BundleError` for a file that is missing or unreadable."""
-    try:
-        return (folder / name).read_bytes()
-    except OSError as error:
-        raise BundleError(f"bundle file {name} cannot be read: {error.strerror}") from error
