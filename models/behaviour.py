@@ -16,7 +16,6 @@ from smart_routing.features.vector import column_names
 from smart_routing.history.measures import HistorySource
 from smart_routing.inference import Model
 from smart_routing.labels import QueryWeight
-from smart_routing.request import Request
 from smart_routing.router import Router
 from smart_routing.routing import Reason, RoutingDecision
 
@@ -70,7 +69,7 @@ def check_behaviour(
     known = exemplars(before, model.bundle.label_rule)
     bench = _Bench(model, history)
     sample = bench.sample(holdout)
-    table = largest_table(sample, history.at(holdout[0].request.submitted_at))
+    table = largest_table((asked.example for asked in sample), history.at(holdout[0].request.submitted_at))
     return (
         bench.invariant(Behaviour.COMMENTS, sample, commented),
         bench.invariant(Behaviour.CASE, sample, recased),
@@ -82,6 +81,14 @@ def check_behaviour(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A statement as it is in the log, and what was decided of it."""
+
+    example: Example
+    decision: RoutingDecision
+
+
 class _Bench:
     """One model behind the policy chain."""
 
@@ -90,22 +97,23 @@ class _Bench:
         self._columns = np.array(column_names(model.bundle.vocabulary))
         self._most_bytes = model.bundle.parse_limits.bytes
 
-    def sample(self, examples: Sequence[Example]) -> list[Request]:
+    def sample(self, examples: Sequence[Example]) -> list[_Asked]:
         """The first statement of each template that the model decides, at most `MOST_TEMPLATES`, evenly spread."""
         first = {example.template: example for example in reversed(examples)}
-        asked = [found.request for found in reversed(first.values()) if found.statement.kind != StatementKind.METADATA]
-        decided = asked[:: -(-len(asked) // MOST_TEMPLATES) or 1]
-        return [request for request in decided if self._router.decide(request).reason is Reason.MODEL]
+        some = [found for found in reversed(first.values()) if found.statement.kind != StatementKind.METADATA]
+        spread = some[:: -(-len(some) // MOST_TEMPLATES) or 1]
+        asked = [_Asked(example, self._router.decide(example.request)) for example in spread]
+        return [one for one in asked if one.decision.reason is Reason.MODEL]
 
-    def invariant(self, behaviour: Behaviour, requests: Sequence[Request], rewrite: Rewrite) -> BehaviourCheck:
+    def invariant(self, behaviour: Behaviour, sample: Sequence[_Asked], rewrite: Rewrite) -> BehaviourCheck:
         """Right where the rewritten statement is decided alike.
 
         What cannot be rewritten is no case, nor what would be over the cap on a text then: that reads comments too.
         """
         pairs = [
-            (self._router.decide(request), self._router.decide(replace(request, sql=sql)))
-            for request in requests
-            if (sql := rewrite(request.sql)) is not None and len(sql.encode()) <= self._most_bytes
+            (asked.decision, self._decide(asked, sql))
+            for asked in sample
+            if (sql := rewrite(asked.example.request.sql)) is not None and len(sql.encode()) <= self._most_bytes
         ]
         flipped = [(one, other) for one, other in pairs if one.weight is not other.weight]
         columns = Counter(name for one, other in flipped for name in self._differing(one, other))
@@ -116,9 +124,9 @@ class _Bench:
             columns=tuple(name for name, _ in columns.most_common(MOST_COLUMNS)),
         )
 
-    def monotone(self, behaviour: Behaviour, requests: Sequence[Request], table: str | None) -> BehaviourCheck:
+    def monotone(self, behaviour: Behaviour, sample: Sequence[_Asked], table: str | None) -> BehaviourCheck:
         """A case is a statement that is heavy at some step but the last; right where all later steps are heavy too."""
-        heavy = [self._heavy_steps(request, table) for request in requests if table is not None]
+        heavy = [self._heavy_steps(asked, table) for asked in sample if table is not None]
         cases = [steps for steps in heavy if any(steps[:-1])]
         right = sum(steps == sorted(steps) for steps in cases)
         return BehaviourCheck(behaviour=behaviour, cases=len(cases), right=right)
@@ -129,11 +137,15 @@ class _Bench:
         weights = [decision.weight for decision in decisions if decision.reason is Reason.MODEL]
         return BehaviourCheck(behaviour=behaviour, cases=len(weights), right=weights.count(weight))
 
-    def _heavy_steps(self, request: Request, table: str | None) -> list[bool]:
+    def _heavy_steps(self, asked: _Asked, table: str) -> list[bool]:
         """Whether the statement is heavy as it is, with one and with two joins added; shorter where none can be."""
-        steps = [request.sql, *(joined(request.sql, table, times=times) for times in (1, 2))] if table else []
-        asked = [replace(request, sql=sql) for sql in steps if sql is not None]
-        return [self._router.decide(step).weight is QueryWeight.HEAVY for step in asked]
+        added = (joined(asked.example.request.sql, table, times=times) for times in (1, 2))
+        steps = [asked.decision, *(self._decide(asked, sql) for sql in added if sql is not None)]
+        return [step.weight is QueryWeight.HEAVY for step in steps]
+
+    def _decide(self, asked: _Asked, sql: str) -> RoutingDecision:
+        """Of the statement with another text."""
+        return self._router.decide(replace(asked.example.request, sql=sql))
 
     def _differing(self, one: RoutingDecision, other: RoutingDecision) -> list[str]:
         if one.vector is None or other.vector is None:

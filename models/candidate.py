@@ -146,11 +146,14 @@ def examine(
     rule, holdout, history = model.bundle.label_rule, exam.holdout, exam.history
     challenger = _contender(model, exam)
     rival = _contender(champion, exam) if champion else None
-    parts = strata(holdout, before=exam.before, rule=rule)
     requests = [example.request for example in holdout]
     evidence = Evidence(
         report=evaluate(challenger, score_by_heuristic(holdout), rule=rule, champion=rival),
-        parts=differences_in_parts(challenger, rival, parts, rule=rule) if rival else (),
+        parts=(
+            differences_in_parts(challenger, rival, strata(holdout, before=exam.before, rule=rule), rule=rule)
+            if rival
+            else ()
+        ),
         behaviour=check_behaviour(model, holdout, before=exam.before, history=history),
         footprint=Footprint(
             decision_p99_ms=decision_p99_ms(model, requests, history=history, clock=clock), bundle_bytes=bundle_bytes

@@ -40,6 +40,10 @@ class Example:
     def heavy(self) -> bool:
         return self.weight is QueryWeight.HEAVY
 
+    def share_of_limit(self, rule: LabelRule) -> float:
+        """The cost as a share of its limit, of CPU and memory the larger."""
+        return max(self.cpu_seconds / rule.cpu_seconds, self.peak_memory_bytes / rule.memory_bytes)
+
     @property
     def template(self) -> str:
         return self.statement.template

@@ -28,12 +28,12 @@ class Estimate:
 
 
 class Share(Estimate):
-    """A share of rows or nodes."""
+    """A share of rows or nodes; NaN of none."""
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        return f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
+        return "-" if math.isnan(self.value) else f"{self.value:.1%} [{self.low:.1%}, {self.high:.1%}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

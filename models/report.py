@@ -1,6 +1,5 @@
 """What a training run says to the person who started it."""
 
-import math
 from collections.abc import Iterator
 
 from models.calibrate import Calibration, FrontierPoint
@@ -8,7 +7,7 @@ from models.candidate import Candidate, Examination
 from models.dataset import Labelled
 from models.evaluate import EvaluationReport, Figures
 from models.gate import GateVerdict
-from models.split import Split
+from models.split import Split, summaries
 
 
 def training_report(candidate: Candidate, examination: Examination, *, version: int | None) -> str:
@@ -85,10 +84,9 @@ def verdict_lines(verdict: GateVerdict) -> list[str]:
 
 def block_lines(split: Split) -> Iterator[str]:
     """Size and span of each block of time."""
-    for name, block in (("train", split.train), ("calibration", split.calibration), ("holdout", split.holdout)):
-        first, last = block[0].request.submitted_utc, block[-1].request.submitted_utc
-        heavy = sum(example.heavy for example in block)
-        yield f"  {name:<12}{len(block):>6} reads, {heavy:>5} heavy, {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}"
+    for name, block in summaries(split.blocks).items():
+        span = f"{block.first:%Y-%m-%d %H:%M} to {block.last:%Y-%m-%d %H:%M}"
+        yield f"  {name:<12}{block.reads:>6} reads, {block.heavy:>5} heavy, {span}"
 
 
 def _blind_lines(calibration: Calibration) -> Iterator[str]:
@@ -107,5 +105,5 @@ def _frontier_line(point: FrontierPoint) -> str:
 
 def _figures_line(name: str, figures: Figures) -> str:
     shares = (figures.false_negative_rate, figures.unit_false_negative_rate, figures.false_positive_rate)
-    told = "".join(f"{share!s:<24}" if not math.isnan(share.value) else f"{'-':<24}" for share in shares)
+    told = "".join(f"{share!s:<24}" for share in shares)
     return f"{name:<11}{figures.rows:>6}{figures.heavy:>7}  {told}{figures.light_share:<7.1%}{figures.cost:.1f}"

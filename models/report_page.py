@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from html import escape
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from models.calibrate import FrontierPoint
 from models.candidate import Candidate, Exam, Examination
 from models.dataset import Example
-from models.evaluate import Figures, Share
+from models.evaluate import Figures
+from models.finite import finite
 from models.plots import Drawn, draw
 from models.reliability import ReliabilityBin
 from models.report import holdout_says, labelled_line, making_line, ways_of_deciding
 from models.review import Review, review
+from models.split import Blocks, summaries
 from models.strata import LEAST_HEAVY
 from smart_routing.inference import Model
 from smart_routing.page import html_page, html_table
@@ -42,14 +44,14 @@ _QUANTITIES: Final = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class ReportContent:
-    """What a report tells. `blocks` are reads in order of time, by name, none of them empty.
+    """What a report tells.
 
     `candidate` is how the model was made; None for a version that another run has made.
     """
 
     title: str
     model: Model
-    blocks: Mapping[str, Sequence[Example]]
+    blocks: Blocks
     examination: Examination
     review: Review
     candidate: Candidate | None = None
@@ -61,7 +63,7 @@ class ReportContent:
         return cls(
             title="A candidate, trained and examined",
             model=model,
-            blocks={"train": split.train, "calibration": split.calibration, "holdout": split.holdout},
+            blocks=split.blocks,
             examination=examination,
             review=_review(model, examination, split.holdout, before=split.train + split.calibration),
             candidate=candidate,
@@ -84,7 +86,7 @@ def write_report(content: ReportContent, folder: Path) -> None:
     """Write report.html, its pictures as PNG and evaluation.json into a folder, made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     document = content.examination.as_json() | {"review": content.review.as_json()}
-    (folder / FIGURES).write_text(json.dumps(_without_nan(document), indent=2, sort_keys=True))
+    (folder / FIGURES).write_text(json.dumps(finite(document), indent=2, sort_keys=True))
     pictures = draw(_drawn(content), folder)
     (folder / REPORT).write_text(report_page(content, pictures))
 
@@ -151,7 +153,10 @@ def _certificate(content: ReportContent) -> str:
 
 
 def _making(content: ReportContent) -> str:
-    rows = ((name, *_block(block)) for name, block in content.blocks.items())
+    rows = (
+        (name, f"{block.reads:,}", f"{block.heavy:,}", f"{block.first:%Y-%m-%d %H:%M}", f"{block.last:%Y-%m-%d %H:%M}")
+        for name, block in summaries(content.blocks).items()
+    )
     table = html_table(("block", "reads", "heavy", "first (UTC)", "last (UTC)"), rows, numbers=_QUANTITIES)
     candidate = content.candidate
     if candidate is None:
@@ -162,11 +167,6 @@ def _making(content: ReportContent) -> str:
         f"<p>{escape(making_line(candidate))}.</p>"
         f"<details><summary>Parameters</summary><pre>{escape(params)}</pre></details>"
     )
-
-
-def _block(block: Sequence[Example]) -> tuple[str, ...]:
-    first, last = (f"{example.request.submitted_utc:%Y-%m-%d %H:%M}" for example in (block[0], block[-1]))
-    return f"{len(block):,}", f"{sum(example.heavy for example in block):,}", first, last
 
 
 def _frontier(candidate: Candidate) -> str:
@@ -213,10 +213,10 @@ def _figures(figures: Figures) -> tuple[str, ...]:
         f"{figures.rows:,}",
         f"{figures.heavy:,}",
         f"{figures.missed:,}",
-        _share(figures.false_negative_rate),
-        _share(figures.unit_false_negative_rate),
+        str(figures.false_negative_rate),
+        str(figures.unit_false_negative_rate),
         _percent(figures.cpu_weighted_false_negative_rate),
-        _share(figures.false_positive_rate),
+        str(figures.false_positive_rate),
         _percent(figures.light_share),
         UNDEFINED if figures.average_precision is None else f"{figures.average_precision:.3f}",
         f"{figures.cost:,.1f}",
@@ -253,7 +253,7 @@ def _reliability(found: Review) -> str:
 
 def _bins(bins: Iterable[ReliabilityBin]) -> Iterator[tuple[str, ...]]:
     for place, part in enumerate(bins, start=1):
-        yield str(place), str(part.rows), str(part.heavy), f"{part.told:.2%}", _share(part.found)
+        yield str(place), str(part.rows), str(part.heavy), f"{part.told:.2%}", str(part.found)
 
 
 def _pictures(pictures: Iterable[Path]) -> str:
@@ -277,14 +277,5 @@ def _gains(gain: Mapping[str, float]) -> str:
     return f"<h2>Columns of most gain</h2><table>{rows}</table>"
 
 
-def _share(share: Share) -> str:
-    return UNDEFINED if math.isnan(share.value) else str(share)
-
-
 def _percent(share: float | None) -> str:
     return UNDEFINED if share is None or math.isnan(share) else f"{share:.1%}"
-
-
-def _without_nan(document: dict[str, Any]) -> Any:
-    """The same with None for what is undefined: JSON knows no NaN, and browsers refuse a file that has one."""
-    return json.loads(json.dumps(document), parse_constant=lambda _: None)

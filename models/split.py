@@ -1,12 +1,15 @@
 """Cutting labelled examples into three blocks of time: to learn from, to set the threshold on, to judge by."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
 from models.dataset import Example, digest
 from smart_routing.errors import TrainingError
+
+Blocks = Mapping[str, Sequence[Example]]
+"""Examples in order of time, by the name of their block; none is empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +19,33 @@ class Split:
     train: tuple[Example, ...]
     calibration: tuple[Example, ...]
     holdout: tuple[Example, ...]
+
+    @property
+    def blocks(self) -> Blocks:
+        return {"train": self.train, "calibration": self.calibration, "holdout": self.holdout}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlockSummary:
+    """Size and span of a block; times are UTC, of its first and last statement."""
+
+    reads: int
+    heavy: int
+    first: datetime
+    last: datetime
+
+
+def summaries(blocks: Blocks) -> dict[str, BlockSummary]:
+    """Size and span of each block."""
+    return {
+        name: BlockSummary(
+            reads=len(block),
+            heavy=sum(example.heavy for example in block),
+            first=block[0].request.submitted_utc,
+            last=block[-1].request.submitted_utc,
+        )
+        for name, block in blocks.items()
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +122,8 @@ def split_by_time(examples: Sequence[Example], rule: SplitRule = USUAL_SPLIT) ->
         calibration=tuple(examples[cuts.calibration : cuts.holdout]),
         holdout=tuple(examples[cuts.holdout :]),
     )
-    for name in ("train", "calibration", "holdout"):
-        check_classes(name, getattr(split, name))
+    for name, block in split.blocks.items():
+        check_classes(name, block)
     return split
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from models.dataset import Example
 from models.evaluate import CONFIDENCE, Contender, CostDifference, cost_difference
-from models.exemplars import of_limit
 from models.scoring import Scored
 from smart_routing.labels import LabelRule
 
@@ -61,7 +60,7 @@ def part_names(
         "tenant": lambda example: f"{example.request.catalog or NONE}.{example.request.schema or NONE}",
         "source": lambda example: example.request.source or NONE,
         "kind": lambda example: example.statement.kind.value,
-        "limit": lambda example: "near" if 0.5 <= of_limit(example, rule) <= 2.0 else "far",
+        "limit": lambda example: "near" if 0.5 <= example.share_of_limit(rule) <= 2.0 else "far",
     }
     return {way: [name(example) for example in holdout] for way, name in ways.items()}
 

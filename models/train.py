@@ -156,9 +156,8 @@ def soft_labels(examples: Sequence[Example], rule: LabelRule, params: LabelParam
 
 def _severity(examples: Sequence[Example], rule: LabelRule) -> NDArray[np.float64]:
     """ln(cost / limit) of whichever is nearer to its limit, CPU or memory; shape (n,)."""
-    limits = np.array([rule.cpu_seconds, rule.memory_bytes])
-    costs = np.array([(example.cpu_seconds, example.peak_memory_bytes) for example in examples])
-    severity: NDArray[np.float64] = np.log(np.maximum((costs / limits).max(axis=1), _SMALLEST))
+    shares = np.array([example.share_of_limit(rule) for example in examples])
+    severity: NDArray[np.float64] = np.log(np.maximum(shares, _SMALLEST))
     return severity
 
 

@@ -1,7 +1,6 @@
 """What a backtest on one split found, and its JSON."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,9 +8,9 @@ from models.backtest.curve import Curve
 from models.backtest.noise import NoiseCeiling
 from models.calibrate import FrontierPoint
 from models.capacity import CapacityInputs, Saving
-from models.dataset import Example
 from models.evaluate import CostDifference, Figures, Share
-from models.split import Split
+from models.finite import finite
+from models.split import Split, summaries
 from models.strata import LEAST_HEAVY
 from smart_routing.bundle import Threshold
 from smart_routing.labels import LabelRule
@@ -116,20 +115,9 @@ class Backtest:
 
 def blocks(split: Split) -> dict[str, Any]:
     """Size and span of each block."""
-    return {name: _block(getattr(split, name)) for name in ("train", "calibration", "holdout")}
-
-
-def finite(document: dict[str, Any]) -> dict[str, Any]:
-    """The same with None for what is no finite number, which JSON does not know."""
-    return {name: _finite(part) for name, part in document.items()}
-
-
-def _block(examples: Sequence[Example]) -> dict[str, Any]:
     return {
-        "reads": len(examples),
-        "heavy": sum(example.heavy for example in examples),
-        "first": examples[0].request.submitted_utc.isoformat(),
-        "last": examples[-1].request.submitted_utc.isoformat(),
+        name: asdict(block) | {"first": block.first.isoformat(), "last": block.last.isoformat()}
+        for name, block in summaries(split.blocks).items()
     }
 
 
@@ -140,11 +128,3 @@ def saving_json(found: Saving) -> dict[str, Any]:
 
 def _share(name: str, share: Share) -> dict[str, Any]:
     return {name: share.value, f"{name}_ci": [share.low, share.high]}
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return finite(value)
-    if isinstance(value, list):
-        return [_finite(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from models.backtest.noise import NoiseCeiling
-from models.backtest.result import Judged, Standing, blocks, finite, saving_json
+from models.backtest.result import Judged, Standing, blocks, saving_json
 from models.capacity import CapacityInputs
+from models.finite import finite
 from models.split import Split
 from smart_routing.labels import LabelRule
 

@@ -11,7 +11,7 @@ from models.calibrate import FrontierPoint
 from models.capacity import CapacityInputs, Saving
 from models.contenders.field import OURS
 from models.page import Cell, Row, heading, paragraph, table
-from models.split import Split
+from models.split import Split, summaries
 from models.strata import LEAST_HEAVY
 from smart_routing.labels import LabelRule
 
@@ -47,20 +47,11 @@ def lead(rule: LabelRule) -> str:
 
 def blocks(split: Split) -> str:
     """Size and span of each block of time."""
-    blocks = {"train": split.train, "calibration": split.calibration, "holdout": split.holdout}
     return table(
         ("block", "reads", "heavy", "first (UTC)", "last (UTC)"),
         [
-            Row(
-                [
-                    name,
-                    f"{len(block):,}",
-                    f"{sum(one.heavy for one in block):,}",
-                    minute(block[0].request.submitted_utc),
-                    minute(block[-1].request.submitted_utc),
-                ]
-            )
-            for name, block in blocks.items()
+            Row([name, f"{block.reads:,}", f"{block.heavy:,}", minute(block.first), minute(block.last)])
+            for name, block in summaries(split.blocks).items()
         ],
     )
 

@@ -1,12 +1,10 @@
 """A backtest for people."""
 
-import math
 from collections.abc import Iterator, Mapping
 
 from models.backtest.result import Backtest, Judged, Standing
 from models.backtest.rolling import Rolling, Turn
 from models.contenders.field import OURS
-from models.evaluate import Share
 from models.report import block_lines
 
 
@@ -48,7 +46,7 @@ def _turn(turn: Turn) -> str:
     figures, certificate = ours.figures, ours.threshold.certificate
     bound = f"{certificate.bound:.0%}" if certificate else "none"
     costs = [f"{standing.figures.cost:.1f}" for name, standing in turn.own.items() if name != OURS]
-    told = f"{_share(figures.unit_false_negative_rate):<22}{bound:<8}{figures.light_share:<8.1%}{figures.cost:<10.1f}"
+    told = f"{figures.unit_false_negative_rate!s:<22}{bound:<8}{figures.light_share:<8.1%}{figures.cost:<10.1f}"
     return f"{turn.step}  {figures.rows:<7}{figures.heavy:<7}{told}{_cells(costs)}{'refuted' * ours.refuted}".rstrip()
 
 
@@ -67,8 +65,8 @@ def _standings(title: str, standings: Mapping[str, Standing]) -> Iterator[str]:
     for name, standing in standings.items():
         figures, ranking = standing.figures, standing.figures.average_precision
         yield (
-            f"{name:<17}{_share(figures.false_negative_rate):<22}"
-            f"{figures.cpu_weighted_false_negative_rate:<8.1%}{_share(figures.false_positive_rate):<24}"
+            f"{name:<17}{figures.false_negative_rate!s:<22}"
+            f"{figures.cpu_weighted_false_negative_rate:<8.1%}{figures.false_positive_rate!s:<24}"
             f"{figures.light_share:<8.1%}{'-' if ranking is None else f'{ranking:.3f}':<8}{figures.cost:<10.1f}"
             f"{standing.difference}{_promise(standing)}"
         )
@@ -80,7 +78,7 @@ def _savings(contenders: Mapping[str, Judged]) -> Iterator[str]:
     for name, judged in contenders.items():
         at = judged.own_saving.at_targets
         fleet = f"{at.nodes.small} + {at.nodes.large} + {at.nodes.router} = {at.nodes.split}"
-        yield f"{name:<17}{fleet:<26}{_share(at.saving):<31}{_share(at.routing_alone)}"
+        yield f"{name:<17}{fleet:<26}{at.saving!s:<31}{at.routing_alone}"
     whole = contenders[OURS].own_saving
     yield (
         f"the log's peak hour scaled by {whole.scale:,.0f} to a symmetric fleet of "
@@ -107,13 +105,9 @@ def _parts(contenders: Mapping[str, Judged]) -> Iterator[str]:
 
 def _part(ours: Standing) -> str:
     figures = ours.figures
-    missed, alarms = _share(figures.false_negative_rate), _share(figures.false_positive_rate)
-    return f"{figures.rows:<7}{figures.heavy:<7}{missed:<22}{alarms:<24}{figures.cost:<10.1f}"
+    rates = f"{figures.false_negative_rate!s:<22}{figures.false_positive_rate!s:<24}"
+    return f"{figures.rows:<7}{figures.heavy:<7}{rates}{figures.cost:<10.1f}"
 
 
 def _cells(words: list[str]) -> str:
     return "".join(f"{word:<15}" for word in words)
-
-
-def _share(share: Share) -> str:
-    return "-" if math.isnan(share.value) else str(share)

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from models.candidate import Candidate, make_candidate
 from models.dataset import Example, Labelled
 from models.gate import GateThresholds
 from models.params import TrainParams
@@ -35,6 +36,11 @@ class Contest:
     def split(self) -> Split:
         """Raises `TrainingError` where a block lacks a class."""
         return split_by_time(self.labelled.reads, self.split_rule)
+
+    @cached_property
+    def candidate(self) -> Candidate:
+        """Ours, made once: whoever takes its vocabulary need not fit it again. Raises what `make_candidate` does."""
+        return make_candidate(self.labelled, self.rule, params=self.params, gate=self.gate, split_rule=self.split_rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

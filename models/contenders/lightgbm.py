@@ -6,7 +6,7 @@ from models import package
 from models.candidate import certify, prove_parity
 from models.contenders.approach import Contest, Entry
 from models.scoring import score_by_router
-from models.train import evenly_spaced, prepare
+from models.train import evenly_spaced, targets_of
 from models.vectors import matrix
 
 
@@ -20,10 +20,11 @@ def lightgbm(contest: Contest) -> Entry:
 
     labelled, split, params = contest.labelled, contest.split, contest.params
     learnt = evenly_spaced(split.train, params.rows.most)
-    prepared = prepare(learnt, contest.rule, params, history=labelled.history)
-    booster = leaf_wise.boost(matrix(learnt, prepared.vocabulary, labelled.history), prepared.targets, params)
+    vocabulary = contest.candidate.trained.vocabulary
+    targets = targets_of(learnt, contest.rule, params)
+    booster = leaf_wise.boost(matrix(learnt, vocabulary, labelled.history), targets, params)
     content = leaf_wise.to_onnx(booster)
-    draft = package.draft(content, prepared.vocabulary, rule=contest.rule, limits=labelled.limits)
+    draft = package.draft(content, vocabulary, rule=contest.rule, limits=labelled.limits)
     certified = certify(draft, split, contest.gate, history=labelled.history)
     prove_parity(certified.model, partial(leaf_wise.predict, booster), labelled, engine="LightGBM")
     return Entry(

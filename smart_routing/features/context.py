@@ -46,7 +46,15 @@ def table_names(request: Request, tables: Iterable[TableName]) -> tuple[str, ...
 
 def full_name(request: Request, table: TableName) -> str:
     """In lower case, completed with the session's catalog and schema, as Trino would."""
-    return f"{table.catalog or request.catalog or ''}.{table.schema or request.schema or ''}.{table.table}".lower()
+    found = completed(request, table)
+    return f"{found.catalog}.{found.schema}.{found.table}".lower()
+
+
+def completed(request: Request, table: TableName) -> TableName:
+    """With the session's catalog and schema where the statement names none; empty where there is none either."""
+    return TableName(
+        catalog=table.catalog or request.catalog or "", schema=table.schema or request.schema or "", table=table.table
+    )
 
 
 TimeFeature = Callable[[Request], float]

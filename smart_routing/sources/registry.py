@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx
 
+from smart_routing.bundle import read_bundle_file
 from smart_routing.errors import BundleError, RegistryError, SettingsError, UnknownModelVersionError
 from smart_routing.protocol import BUNDLE_ARTIFACT_PATH, TAG_MANIFEST_SHA256, TAG_QUARANTINED, TAG_SERVED_AT
 from smart_routing.sources.s3 import SCHEME as S3_SCHEME

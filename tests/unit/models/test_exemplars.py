@@ -52,23 +52,22 @@ def test_schemas_are_apart() -> None:
 
 
 def test_largest_table_is_the_one_with_most_rows_in_full_and_quoted() -> None:
-    request = replace(example(0, heavy=False).request, sql='select * from Small, x."sf0.1".Big, unknown')
+    run_before = example(0, heavy=False, sql='select * from Small, x."sf0.1".Big, unknown')
     sizes = [
         TableInput(catalog="lake", schema="search", table="small", physical_rows=5),
         TableInput(catalog="x", schema="sf0.1", table="big", physical_rows=9),
     ]
     run = Run(
-        keys=HistoryKeys.of(request, "template", ()),
+        keys=HistoryKeys.of(run_before.request, "template", ()),
         ended_at=START - timedelta(hours=2),
         heavy=False,
         cpu_seconds=1.0,
         memory_bytes=1,
         inputs=tuple(sizes),
     )
-    assert largest_table([request], Timeline([run]).at(START)) == '"x"."sf0.1"."Big"'
+    assert largest_table([run_before], Timeline([run]).at(START)) == '"x"."sf0.1"."Big"'
 
 
 def test_without_sizes_it_is_some_table_and_without_tables_none() -> None:
-    request = example(0, heavy=False).request
-    assert largest_table([request], NO_HISTORY) == '"lake"."search"."orders"'
-    assert largest_table([replace(request, sql="select 1")], NO_HISTORY) is None
+    assert largest_table([example(0, heavy=False)], NO_HISTORY) == '"lake"."search"."orders"'
+    assert largest_table([example(0, heavy=False, sql="select 1")], NO_HISTORY) is None
