@@ -33,12 +33,15 @@ PAGE: Final = "backtest.html"
 
 @dataclass(frozen=True, slots=True)
 class BacktestSummary:
-    """What was found."""
+    """What was found, and of what: `events` as they were named, and the seed of all that learns."""
 
     found: Backtest | Rolling
+    events: str | None
+    seed: int
 
     def as_json(self) -> dict[str, Any]:
-        return self.found.as_json()
+        made_of = {"events": self.events, "label_rule": self.found.rule.as_json(), "seed": self.seed}
+        return made_of | self.found.as_json()
 
     def __str__(self) -> str:
         return rolling_table(self.found) if isinstance(self.found, Rolling) else table(self.found)
@@ -73,11 +76,12 @@ def _command(options: Namespace) -> BacktestSummary:
     labelled = label(records, rule, read_exclusions(), limits=FeatureSettings.load().parse_limits())
     contest = Contest(labelled=labelled, rule=rule, params=read_params(), gate=read_gate(), split_rule=cut)
     capacity, approaches = read_capacity(), contenders_here()
-    summary = BacktestSummary(
+    found = (
         replay(contest, every, approaches=approaches, capacity=capacity, tell=_tell)
         if every
         else backtest(contest, approaches, capacity=capacity)
     )
+    summary = BacktestSummary(found, events=options.events, seed=contest.params.seed)
     if options.out:
         summary.write(options.out)
     return summary

@@ -11,7 +11,10 @@ def add_split(parser: CommandParser) -> None:
     """Both options."""
     parser.add_argument("--train-until", type=instant, metavar="ISO", help="reads before it train (default: 55%%)")
     parser.add_argument(
-        "--calibrate-until", type=instant, metavar="ISO", help="later ones before it calibrate (default: 22%%)"
+        "--calibrate-until",
+        type=instant,
+        metavar="ISO",
+        help="later ones before it calibrate (default: the next 22%%)",
     )
 
 

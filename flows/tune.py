@@ -133,7 +133,11 @@ def main() -> None:
     limit.add_argument("--minutes", type=positive_number, metavar="M", help="trials until so many minutes are over")
     parser.add_argument("--seed", type=int, default=0, help="seed of the search and of the boosters (default 0)")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", default=PARAMS_FILE, help="file to write, if there is better"
+        "--out",
+        type=Path,
+        metavar="FILE",
+        default=PARAMS_FILE,
+        help="what to write, if there is better (models/params.toml)",
     )
     parser.add_argument("--dry-run", action="store_true", help="search and log the runs, write no file")
     run(parser, _command)

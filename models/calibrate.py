@@ -31,7 +31,7 @@ class FrontierPoint:
 class Calibration:
     """The chosen threshold with its certificate, and the whole frontier it was chosen from.
 
-    `blind` is the same bound where no history is known.
+    `blind` is the same bound where no history is known, at the chosen threshold or below it.
     """
 
     threshold: Threshold
@@ -65,7 +65,7 @@ def calibrate(
     units = block.heavy_units()
     frontier = tuple(_point(block, units, bound, confidence) for bound in bounds)
     chosen = next((p for p in frontier if p.light_share is not None and p.light_share >= min_light_share), None)
-    without = _point(blind, blind.heavy_units(), chosen.bound, confidence) if chosen else None
+    without = _point(blind, blind.heavy_units(), chosen.bound, confidence, at_most=chosen.threshold) if chosen else None
     threshold = _threshold(chosen, without, heavies=len(units), confidence=confidence)
     return Calibration(
         threshold=replace(threshold, probability=probability),
@@ -75,12 +75,16 @@ def calibrate(
     )
 
 
-def _point(block: Scored, units: Scored, bound: float, confidence: float) -> FrontierPoint:
+def _point(
+    block: Scored, units: Scored, bound: float, confidence: float, *, at_most: float | None = None
+) -> FrontierPoint:
+    """What the bound takes with a threshold of `at_most` or less: a lower one promises no less."""
     allowed = misses_allowed(len(units), bound, confidence)
     statistic = -np.inf if allowed is None else np.sort(units.score)[allowed]
     if statistic == -np.inf:
         return FrontierPoint(bound=bound, misses_allowed=allowed)
-    threshold = _below(statistic, block)
+    supported = _below(statistic, block)
+    threshold = supported if at_most is None else min(supported, at_most)
     decided_heavy = block.score >= threshold
     return FrontierPoint(
         bound=bound,
@@ -107,7 +111,7 @@ def _threshold(
 ) -> Threshold:
     if chosen is None or chosen.threshold is None or chosen.misses_allowed is None:
         return Threshold(value=0.0, without_history=0.0, certificate=None)
-    without_history = 0.0 if blind is None or blind.threshold is None else min(blind.threshold, chosen.threshold)
+    without_history = 0.0 if blind is None or blind.threshold is None else blind.threshold
     certificate = Certificate(
         bound=chosen.bound, confidence=confidence, heavies=heavies, misses_allowed=chosen.misses_allowed
     )

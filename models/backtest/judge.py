@@ -1,4 +1,4 @@
-"""Judging contenders on the same rows: each at its own threshold and at one certified bound, overall and in parts."""
+"""Judging contenders on the same rows: each at its own threshold and at one bound, overall and in parts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from models.capacity import CapacityInputs
 from models.contenders.approach import Approach, Contest, Entry
 from models.contenders.field import CONTENDERS, OURS
 from models.evaluate import CONFIDENCE, Contender, cost_difference, figures, refutes
+from models.progress import counted
 from models.strata import LEAST_HEAVY, Parts, confidence_of_each, strata
 from smart_routing.labels import LabelRule
 
@@ -44,7 +45,10 @@ def backtest(
         capacity=capacity,
         split=contest.split,
         bound=found.bound,
-        contenders={name: judge(name, frontier=frontiers.get(name, ()), curve=curves.get(name)) for name in found.own},
+        contenders={
+            name: judge(name, frontier=frontiers.get(name, ()), curve=curves.get(name))
+            for name in counted(found.own, "judged", total=len(found.own))
+        },
         noise_ceiling=noise_ceiling(contest.split.holdout),
     )
 
@@ -59,7 +63,8 @@ def compete(contest: Contest, approaches: Mapping[str, Approach]) -> Competition
 
     At the bound means at the threshold that the calibration block supports for it, however little that leaves light.
     """
-    entries = {name: approach(contest) for name, approach in approaches.items()}
+    competing = counted(approaches.items(), "contenders", total=len(approaches))
+    entries = {name: approach(contest) for name, approach in competing}
     certificate, gate = entries[OURS].threshold.certificate, contest.gate
     bound = certificate.bound if certificate else gate.target_bound
     return Competition(

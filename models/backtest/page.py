@@ -9,7 +9,7 @@ from models.page import document, heading, paragraph, side_by_side
 
 def split_page(found: Backtest) -> str:
     """Everything of one split."""
-    contenders, bound = found.contenders, f"the certified bound of {found.bound:.0%}"
+    contenders, bound = found.contenders, f"a bound of {found.bound:.0%}"
     promises = {name: sections.promise(judged.own) for name, judged in contenders.items()}
     certified = {name: sections.promise(judged.certified) for name, judged in contenders.items() if judged.certified}
     return document(
@@ -51,7 +51,7 @@ def rolling_page(found: Rolling) -> str:
                 "latest of it, and decides the step's statements. The tables have the rows of all steps as one, each "
                 "decided at the threshold of its step; scores of different models make no common ranking (PR-AUC)."
             ),
-            *sections.headline(contenders, own=promises, certified=certified, bound="the certified bound of each step"),
+            *sections.headline(contenders, own=promises, certified=certified, bound="the bound of each step"),
             heading("Step by step"),
             side_by_side([charts.step_misses(found.turns), charts.step_light(found.turns)]),
             side_by_side([charts.step_costs(found.turns), charts.savings(contenders)]),

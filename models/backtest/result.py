@@ -60,7 +60,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """One contender: at its own threshold, overall and in parts, and at the certified bound.
+    """One contender: at its own threshold, overall and in parts, and at the threshold that the bound takes.
 
     `certified` is None, and `frontier` empty, where its scores do not rank; there is no `curve` either.
     """

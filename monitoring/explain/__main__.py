@@ -15,7 +15,8 @@ from smart_routing.settings import ExplainSettings
 def main() -> int:
     """Serve until a signal; settings that cannot be used end it with one line and exit code 2."""
     argparse.ArgumentParser(
-        prog="python -m monitoring.explain", description="Serve explanations. Settings: docs/configuration.md."
+        prog="python -m monitoring.explain",
+        description="Serve explanations (SMART_ROUTING_EXPLAIN_PORT, 8091). Settings: docs/configuration.md.",
     ).parse_args()
     configure_logging(sys.stderr)
     try:

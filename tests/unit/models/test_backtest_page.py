@@ -107,7 +107,7 @@ def test_split_page_has_every_part(split: str) -> None:
         "FNR against FPR", "Cost against light share", "Frontier of bounds", "Saving against utilisation",
     ]  # fmt: skip
     assert read.headings == [
-        "At own thresholds", "At the certified bound of 10%", "Curves",
+        "At own thresholds", "At a bound of 10%", "Curves",
         "What each bound would take, on the calibration block", "In parts, at own thresholds", "Label noise", "Nodes",
     ]  # fmt: skip
     assert read.row("oracle")[1].startswith("0.0%")
