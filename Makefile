@@ -12,7 +12,9 @@ export OMP_WAIT_POLICY ?= passive
 .DEFAULT_GOAL := help
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory --no-builtin-rules
-.PHONY: help setup demo stack stack-down querylog bench-isolation bench-offline test check format format-check lint types imports docs lock services bench proof clean
+RIVALS := .venv-rivals
+
+.PHONY: help setup demo stack stack-down querylog bench-isolation bench-offline test check format format-check lint types imports docs lock services rivals bench proof clean
 
 # uv does not read pip's configuration: an index, a certificate or a time limit set for pip is handed on.
 define as_pip
@@ -92,18 +94,31 @@ lock: $(BIN)/uv ## requirements/*.txt from pyproject.toml; new versions with LOC
 	@$(call lock_one,serve,)
 	@$(call lock_one,train,--group train)
 	@$(call lock_one,dev,--group train --group dev)
-	@if grep -nE '^-|https?:' requirements/serve.txt requirements/train.txt requirements/dev.txt; then echo "lock: a lock must name no index" >&2; exit 1; fi
+	@$(call lock_from,requirements/rivals.in,rivals,)
+	@if grep -nE '^-|https?:' requirements/*.txt; then echo "lock: a lock must name no index" >&2; exit 1; fi
 
-define lock_one
-echo "lock: requirements/$(1).txt"; $(call as_pip,$(BIN)/python) \
-$(BIN)/uv pip compile --quiet pyproject.toml $(2) --override requirements/overrides.txt --python-version 3.11 \
-  --generate-hashes --no-emit-index-url --no-header $(LOCK_ARGS) --output-file requirements/$(1).txt
+lock_one = $(call lock_from,pyproject.toml,$(1),$(2))
+
+define lock_from
+echo "lock: requirements/$(2).txt"; $(call as_pip,$(BIN)/python) \
+$(BIN)/uv pip compile --quiet $(1) $(3) --override requirements/overrides.txt --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-header $(LOCK_ARGS) --output-file requirements/$(2).txt
 endef
 
 services: ## the servers that tests and the stack use: databases, Redis, S3, Trino, its gateway, monitoring, Chromium
 	@infra/local/services.sh
 
-bench: setup ## times to acknowledge an event, the collector beside an empty sink
+rivals: $(RIVALS)/.synced ## the environment of the servers that make bench measures the router against
+	@:
+
+$(RIVALS)/.synced: requirements/rivals.txt $(BIN)/uv
+	@echo "rivals: installing $$(grep -c '==' requirements/rivals.txt) packages from requirements/rivals.txt"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(RIVALS)
+	@$(call as_pip,$(BIN)/python) $(BIN)/uv pip sync --quiet --python $(RIVALS)/bin/python --require-hashes requirements/rivals.txt
+	@touch $@
+
+bench: setup rivals ## the router over HTTP beside its rivals, the collector beside an empty sink: some 30 minutes
+	@$(BIN)/python -m benchmarks.http --keep $(BENCH_ARGS)
 	@$(BIN)/python -m benchmarks.event_sink
 
 proof: setup ## the long proofs: does the certificate keep its word in 200 drawn deployments?
@@ -111,5 +126,5 @@ proof: setup ## the long proofs: does the certificate keep its word in 200 drawn
 
 clean: ## removes the environment, caches and what the demo and the stack wrote
 	@if [ -e var/stack/stack.json ]; then echo "clean: a stack runs: make stack-down first" >&2; exit 1; fi
-	@rm -rf $(VENV) var/demo var/stack .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(RIVALS) var/demo var/stack .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,8 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from benchmarks.isolation.figures import Pair, leg_figures, truth
-from benchmarks.isolation.report import Results, machine, section, write_json, write_section
+from benchmarks.isolation.report import Results, section
 from benchmarks.isolation.training import TrainedRouter, train_router
+from benchmarks.page import PAGE, RESULTS, machine, write_json, write_section
 from benchmarks.workload import data
 from benchmarks.workload.fleet import Cluster, Fleet, Leg, LegResult, fleet
 from benchmarks.workload.placement import LARGE, SMALL, ByRouter, RoundRobin, all_rerun
@@ -35,9 +36,8 @@ CLUSTERS: Final = (
     Cluster(LARGE, LARGE, core=1),
 )
 ROOT: Final = Path(__file__).parents[2]
-RESULTS: Final = ROOT / "benchmarks" / "results" / "isolation.json"
+RESULTS_FILE: Final = RESULTS / "isolation.json"
 QUICK_RESULTS: Final = ROOT / "var" / "isolation-quick.json"
-PAGE: Final = ROOT / "docs" / "performance.md"
 WARM_UP_MINUTES: Final = 1.0
 """Of both legs before the first pair, unmeasured: a JVM that is cold takes seconds for what it later does in one."""
 
@@ -174,7 +174,7 @@ def _command(options: Namespace) -> Results:
     )
     with plain_errors(), TemporaryDirectory(prefix="smart-routing-isolation-") as folder:
         for results in measure(plan, Path(folder)):  # a run that breaks keeps the pairs it finished
-            write_json(results, QUICK_RESULTS if options.quick else RESULTS)
+            write_json(results.as_json(), QUICK_RESULTS if options.quick else RESULTS_FILE)
     if not options.quick:
         write_section(section(results), PAGE)
     return results

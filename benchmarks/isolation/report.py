@@ -1,14 +1,9 @@
 """The benchmark's results: a JSON file with everything, and a section of docs/performance.md."""
 
-import json
 import math
-import os
-import platform
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.isolation.figures import FEWEST_PAIRS, METRICS, Comparison, LegFigures, Pair, compare
@@ -101,28 +96,6 @@ def section(results: Results) -> str:
     )
 
 
-def write_section(text: str, page: Path) -> None:
-    """Puts the section in the place of the one of its heading, or at the end of the page."""
-    before = page.read_text() if page.exists() else "# Performance\n"
-    heading = re.escape(text.partition("\n")[0])
-    old = re.compile(rf"^{heading}$.*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-    after, replaced = old.subn(lambda _: f"{text}\n", before)
-    page.write_text((after if replaced else f"{before.rstrip()}\n\n{text}").rstrip() + "\n")
-
-
-def write_json(results: Results, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(_finite(results.as_json()), indent=1) + "\n")
-
-
-def machine() -> str:
-    """Processors, memory and load of this machine."""
-    model = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    name = model[1] if model else platform.machine()
-    return f"{os.cpu_count()} cores of {name}, {memory:.0f} GiB, load {os.getloadavg()[0]:.1f} at the start"
-
-
 def _row(comparison: Comparison) -> str:
     unit = f" {comparison.unit}" if comparison.unit else ""
     interval = "-" if math.isnan(comparison.low) else f"{comparison.low:+.2f} to {comparison.high:+.2f}{unit}"
@@ -138,12 +111,3 @@ def _mean(numbers: Sequence[float]) -> float:
 
 def _share(legs: Sequence[LegFigures], name: str, of: float) -> float:
     return _mean([getattr(leg, name) for leg in legs]) / of if of else math.nan
-
-
-def _finite(value: Any) -> Any:
-    """JSON has no NaN."""
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and math.isnan(value) else value

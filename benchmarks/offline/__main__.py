@@ -4,16 +4,15 @@ import json
 import sys
 from argparse import Namespace
 from datetime import UTC, datetime
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from benchmarks.isolation.report import machine, write_section
 from benchmarks.offline.drawn_log import DrawnLog
 from benchmarks.offline.memory import run_watched
 from benchmarks.offline.rates import measure_rates
 from benchmarks.offline.report import OfflineResults, section
 from benchmarks.offline.training import Training
+from benchmarks.page import PAGE, RESULTS, machine, write_json, write_section
 from flows.command import CommandParser, add_events, positive, run
 from infra.local.demo import EVENTS
 from infra.local.servers.programs import ROOT
@@ -21,8 +20,6 @@ from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log
 from smart_routing.querylog.store import open_store
 
-RESULTS: Final = ROOT / "benchmarks" / "results" / "offline.json"
-PAGE: Final = ROOT / "docs" / "performance.md"
 RATED: Final = 5_000
 """Statements whose featurization is timed beside a bare parse."""
 
@@ -54,19 +51,14 @@ def _command(options: Namespace) -> OfflineResults:
         rates=measure_rates(_distinct(log, real), rounds=options.rounds),
     )
     if options.keep:
-        _keep(results)
+        write_json(results.as_json(), RESULTS / "offline.json")
+        write_section(section(results), PAGE)
     return results
 
 
 def _distinct(log: DrawnLog, real: list[QueryRecord]) -> list[QueryRecord]:
     """The drawn log's first texts, each once."""
     return list(DrawnLog(rows=min(log.texts, RATED), repeats=0.0, seed=log.seed).records(real))
-
-
-def _keep(results: OfflineResults, *, json_file: Path = RESULTS, page: Path = PAGE) -> None:
-    json_file.parent.mkdir(parents=True, exist_ok=True)
-    json_file.write_text(json.dumps(results.as_json(), indent=1) + "\n")
-    write_section(section(results), page)
 
 
 if __name__ == "__main__":

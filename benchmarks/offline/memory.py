@@ -28,7 +28,7 @@ def run_watched(command: Sequence[str], *, cwd: Path) -> Watched:
 
         def watch() -> None:
             while not ended.wait(_EVERY_SECONDS):
-                peak[0] = max(peak[0], _tree_bytes(process.pid))
+                peak[0] = max(peak[0], tree_bytes(process.pid))
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -42,7 +42,7 @@ def run_watched(command: Sequence[str], *, cwd: Path) -> Watched:
     return Watched(stdout, peak[0])
 
 
-def _tree_bytes(root: int) -> int:
+def tree_bytes(root: int) -> int:
     """Resident bytes of a process and its descendants."""
     found = {pid: (parent, resident) for pid, parent, resident in _processes()}
     tree = {root}

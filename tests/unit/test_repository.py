@@ -66,7 +66,7 @@ def test_no_file_names_a_machine_path() -> None:
     assert lines_with(MACHINE_PATH) == []
 
 
-@pytest.mark.parametrize("lock", ["serve", "train", "dev"])
+@pytest.mark.parametrize("lock", ["serve", "train", "dev", "rivals"])
 def test_lock_holds_pins_and_hashes_only(lock: str) -> None:
     lines = (ROOT / "requirements" / f"{lock}.txt").read_text().splitlines()
     assert [line for line in lines if not LOCK_LINE.fullmatch(line)] == []

@@ -19,8 +19,9 @@ from benchmarks.isolation.figures import (
     leg_figures,
     truth,
 )
-from benchmarks.isolation.report import Results, section, write_json, write_section
+from benchmarks.isolation.report import Results, section
 from benchmarks.isolation.training import TrainedRouter, refuse_seen
+from benchmarks.page import write_json, write_section
 from benchmarks.workload.querylog import run_name
 from benchmarks.workload.tenants import Role
 from infra.local.scale import SCALED_RULE
@@ -243,7 +244,7 @@ def test_misrouted_are_shares_of_what_the_legs_had(results: Results) -> None:
 
 def test_figure_that_is_unknown_is_null_in_json(tmp_path: Path, results: Results) -> None:
     without = leg(1.0, heavy=(), makespan=math.nan)
-    write_json(replace(results, pairs=(pair(1, without, without),)), tmp_path / "isolation.json")
+    write_json(replace(results, pairs=(pair(1, without, without),)).as_json(), tmp_path / "isolation.json")
     document = json.loads((tmp_path / "isolation.json").read_text(), parse_constant=pytest.fail)
     assert document["pairs"][0]["routed"]["makespan"] is None
     heavy = next(one for one in document["comparisons"] if one["title"] == "heavy statements, P90")
@@ -275,7 +276,7 @@ def test_section_takes_the_place_of_the_one_before(tmp_path: Path, before: str |
 
 
 def test_results_are_kept_as_json_with_the_figures_of_every_leg(tmp_path: Path, results: Results) -> None:
-    write_json(results, tmp_path / "new" / "isolation.json")
+    write_json(results.as_json(), tmp_path / "new" / "isolation.json")
     document = json.loads((tmp_path / "new" / "isolation.json").read_text())
     assert [one["routed"]["light"] for one in document["pairs"]] == [[0.5], [0.6]]
     assert {one["title"] for one in document["comparisons"]} == {metric.title for metric in METRICS}
