@@ -20,8 +20,8 @@ from models.footprint import bundle_bytes
 from models.gate import read_gate
 from models.lineage import evidence_metrics
 from models.registry import ModelRegistry
-from models.report import evaluation_lines, verdict_lines
-from models.report_page import ReportContent, write_report
+from models.reports.page import ReportContent, write_report
+from models.reports.text import evaluation_lines, verdict_lines
 from models.split import submitted_after
 from models.tracking import Tracking
 from models.versions import ModelVersion, ValidationStatus

@@ -34,8 +34,8 @@ from models.gate import read_gate
 from models.lineage import log_candidate, log_lineage, write_statements
 from models.params import read_params
 from models.registry import ModelRegistry, Provenance
-from models.report import training_report
-from models.report_page import ReportContent, write_report
+from models.reports.page import ReportContent, write_report
+from models.reports.text import training_report
 from models.split import SplitRule, dataset_digest
 from models.tracking import Tracking
 from models.versions import ValidationStatus

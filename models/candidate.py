@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models import package
 from models.baseline import score_by_heuristic
-from models.behaviour import check_behaviour
+from models.behaviour.checks import check_behaviour
 from models.calibrate import Calibration, calibrate
 from models.convert import Parity, compare
 from models.dataset import Example, Labelled

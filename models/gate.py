@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.behaviour import Behaviour, BehaviourCheck
+from models.behaviour.checks import Behaviour, BehaviourCheck
 from models.evaluate import EvaluationReport
 from models.footprint import Footprint
 from models.strata import LEAST_HEAVY, LEAST_TEMPLATES, PartDifference

@@ -15,7 +15,7 @@ from models.candidate import Candidate, Examination
 from models.dataset import Example, digest
 from models.evaluate import Figures
 from models.gate import Evidence
-from models.review import Review
+from models.reports.review import Review
 from models.split import Split
 from models.tracking import Tracking
 

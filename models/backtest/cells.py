@@ -4,9 +4,9 @@ import math
 from datetime import datetime
 from typing import Final, Literal
 
+from models.backtest.html import Cell
 from models.capacity import Dollars
 from models.evaluate import CostDifference, Share
-from models.page import Cell
 
 NONE: Final = "-"
 """What has no value."""

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.ticker import PercentFormatter
 
+from models.backtest.html import figure
 from models.backtest.result import Judged, Standing
 from models.backtest.rolling import Turn
 from models.contenders.field import OURS
-from models.page import figure
-from models.plots import svg
+from models.reports.plots import svg
 
 _COLOURS: Final = {
     OURS: "#1f5fa8",

@@ -1,10 +1,10 @@
 """A backtest as one HTML page: tables and curves of one split, or of all steps of a rolling one."""
 
 from models.backtest import charts, sections
+from models.backtest.html import document, heading, paragraph, side_by_side
 from models.backtest.result import Backtest
 from models.backtest.rolling import Rolling
 from models.contenders.field import OURS
-from models.page import document, heading, paragraph, side_by_side
 
 
 def split_page(found: Backtest) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from models.backtest.cells import NONE, difference, dollars, minute, percent, share
+from models.backtest.html import Cell, Row, heading, paragraph, table
 from models.backtest.noise import NoiseCeiling
 from models.backtest.result import Judged, Standing
 from models.backtest.rolling import Promises, Rolling, Turn
 from models.calibrate import FrontierPoint
 from models.capacity import CapacityInputs, Saving
 from models.contenders.field import OURS
-from models.page import Cell, Row, heading, paragraph, table
 from models.split import Split, summaries
 from models.strata import LEAST_HEAVY
 from smart_routing.labels import LabelRule

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from models.backtest.result import Backtest, Judged, Standing
 from models.backtest.rolling import Rolling, Turn
 from models.contenders.field import OURS
-from models.report import block_lines
+from models.reports.text import block_lines
 
 
 def table(found: Backtest) -> str:

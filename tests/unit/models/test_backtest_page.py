@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from models.backtest.curve import MOST_POINTS, curve
+from models.backtest.html import Cell, Row, table
 from models.backtest.judge import backtest
 from models.backtest.page import rolling_page, split_page
 from models.capacity import read_capacity
 from models.evaluate import figures
-from models.page import Cell, Row, table
-from models.plots import svg
 from models.replay import Every, replay
+from models.reports.plots import svg
 from tests.unit.models.contests import FIELD, RULE, contest_over, days
 from tests.unit.models.examples import rows
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.behaviour import MOST_TEMPLATES, Behaviour, BehaviourCheck, check_behaviour
+from models.behaviour.checks import MOST_TEMPLATES, Behaviour, BehaviourCheck, check_behaviour
 from models.dataset import Example
 from smart_routing.features.statement import ParseLimits
 from smart_routing.history.measures import NO_HISTORY

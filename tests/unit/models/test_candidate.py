@@ -2,13 +2,13 @@ import json
 
 import pytest
 
-from models.behaviour import Behaviour
+from models.behaviour.checks import Behaviour
 from models.candidate import Candidate, Exam, Examination, examine, make_candidate
 from models.dataset import Labelled
 from models.gate import read_gate
 from models.lineage import evidence_metrics
 from models.params import read_params
-from models.report import verdict_lines
+from models.reports.text import verdict_lines
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
 from tests.unit.models.examples import example

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models.exemplars import exemplars, largest_table
+from models.behaviour.exemplars import exemplars, largest_table
 from smart_routing.history.keys import HistoryKeys
 from smart_routing.history.measures import NO_HISTORY
 from smart_routing.history.timeline import Run, Timeline

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from models.behaviour import Behaviour, BehaviourCheck
+from models.behaviour.checks import Behaviour, BehaviourCheck
 from models.evaluate import Contender, CostDifference, EvaluationReport, evaluate, figures
 from models.footprint import Footprint
 from models.gate import GATE_FILE, BehaviourDemands, Evidence, judge, read_gate

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from models.reliability import reliability
+from models.reports.reliability import reliability
 from smart_routing.statistics import interval
 
 

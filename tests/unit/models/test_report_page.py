@@ -15,7 +15,7 @@ from models.dataset import Example, Labelled
 from models.gate import Check, GateVerdict, read_gate
 from models.lineage import evidence_metrics
 from models.params import read_params
-from models.report_page import FIGURES, REPORT, ReportContent, report_page, write_report
+from models.reports.page import FIGURES, REPORT, ReportContent, report_page, write_report
 from smart_routing.labels import LabelRule
 from tests.unit.models.examples import example
 

@@ -1,6 +1,6 @@
 import pytest
 
-from models.rewrites import COMMENT, Rewrite, commented, joined, realiased, recased, respaced
+from models.behaviour.rewrites import COMMENT, Rewrite, commented, joined, realiased, recased, respaced
 from smart_routing.features.joins import cross_join_count, table_count
 from smart_routing.features.sql import subquery_count
 from smart_routing.features.statement import read_statement

@@ -15,10 +15,10 @@ from models.candidate import Candidate, Exam, Examination
 from models.dataset import Example
 from models.evaluate import Figures
 from models.finite import finite
-from models.plots import Drawn, draw
-from models.reliability import ReliabilityBin
-from models.report import holdout_says, labelled_line, making_line, ways_of_deciding
-from models.review import Review, review
+from models.reports.plots import Drawn, draw
+from models.reports.reliability import ReliabilityBin
+from models.reports.review import Review, review
+from models.reports.text import holdout_says, labelled_line, making_line, ways_of_deciding
 from models.split import Blocks, summaries
 from models.strata import LEAST_HEAVY
 from smart_routing.inference import Model

@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
+from models.behaviour.exemplars import exemplars, largest_table
+from models.behaviour.rewrites import Rewrite, commented, joined, realiased, recased, respaced
 from models.dataset import Example
-from models.exemplars import exemplars, largest_table
-from models.rewrites import Rewrite, commented, joined, realiased, recased, respaced
 from smart_routing.features.statement import StatementKind
 from smart_routing.features.vector import column_names
 from smart_routing.history.measures import HistorySource

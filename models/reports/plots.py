@@ -16,7 +16,7 @@ from sklearn.metrics import precision_recall_curve
 
 from models.calibrate import FrontierPoint
 from models.cost import misrouting_cost
-from models.reliability import Reliability
+from models.reports.reliability import Reliability
 from models.scoring import Scored
 from smart_routing.bundle import Threshold
 from smart_routing.labels import LabelRule

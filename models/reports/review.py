@@ -9,7 +9,7 @@ import numpy as np
 from models.backtest.noise import NoiseCeiling, noise_ceiling
 from models.dataset import Example
 from models.evaluate import Figures, figures
-from models.reliability import Reliability, reliability
+from models.reports.reliability import Reliability, reliability
 from models.scoring import Scored
 from models.strata import strata
 from smart_routing.bundle import Threshold

@@ -1,0 +1,1 @@
+"""How a model behaves where the right answer needs no label; the gate asks."""
