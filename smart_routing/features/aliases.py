@@ -2,11 +2,11 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
-from sqlglot import Token, TokenType
+from sqlglot import TokenType
 
 ALIAS: Final = "<alias>"
 GENERATED: Final = "#"
@@ -21,6 +21,10 @@ _GRAMMAR: Final = frozenset(
 
 _ENDS_OF_EXPRESSIONS: Final = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.NUMBER, TokenType.END})
 """Before an alias without AS; not strings, because of INTERVAL '1' DAY."""
+
+_BEFORE_A_QUERY: Final = frozenset({TokenType.WITH, TokenType.RECURSIVE, TokenType.COMMA})
+"""Before a name that WITH gives, and a comma also before much else."""
+_BEFORE_AN_ALIAS: Final = NAMES | _ENDS_OF_EXPRESSIONS | _BEFORE_A_QUERY | {TokenType.ALIAS}
 
 _READS: Final = frozenset({TokenType.FROM, TokenType.JOIN})
 """Before a table or the name of a WITH, never before another alias."""
@@ -48,84 +52,85 @@ class Aliases:
     queries: Mapping[str, int]
     meaning: Mapping[str, str]
 
-    def replace(self, tokens: Sequence[Token], words: Sequence[str]) -> tuple[str, ...]:
-        """The words, one for each token, without aliases: `o.id` of `orders o` becomes `orders.id`."""
-        return tuple(
-            self._word(tokens, place, word) if word in self.meaning else word for place, word in enumerate(words)
-        )
 
-    def _word(self, tokens: Sequence[Token], place: int, word: str) -> str:
-        if place in self.places:
-            return ALIAS
-        before, after = _kind(tokens, place - 1), _kind(tokens, place + 1)
-        if tokens[place].token_type not in NAMES or before == TokenType.DOT or after == TokenType.L_PAREN:
-            return word
-        if before in _READS:
-            return ALIAS if after != TokenType.DOT and place > self.queries.get(word, place) else word
-        if after == TokenType.DOT:
-            return self.meaning[word]
-        return ALIAS if place > self.since.get(word, place) else word
+def without_aliases(kinds: Sequence[TokenType], words: Sequence[str]) -> list[str]:
+    """The words, one for each token and in lower case, without what their writer could have chosen otherwise.
+
+    Names are `without_generated`, and aliases told by what they stand for: `o.id` of `orders o` becomes `orders.id`.
+    """
+    around = [*kinds, None, None]  # what stands before the first, at -1 and -2, and behind the last
+    names = [place for place, kind in enumerate(kinds) if kind in NAMES]
+    plain = _without_generated(words, names)
+    aliases, found = _find(around, plain, names), plain.copy()
+    for place in names:
+        if plain[place] in aliases.meaning:
+            found[place] = _word(aliases, around, place, plain[place])
+    return found
 
 
-def find_aliases(tokens: Sequence[Token]) -> Aliases:
-    """Aliases with and without AS, and the names that WITH gives."""
+def _without_generated(words: Sequence[str], names: Sequence[int]) -> list[str]:
+    """One search tells that no name has anything generated in it, which is the rule."""
+    plain = list(words)
+    if _IN_A_NAME.search("\n".join([words[place] for place in names])):
+        for place in names:
+            plain[place] = without_generated(words[place])
+    return plain
+
+
+Kinds = Sequence[TokenType | None]
+
+
+def _word(aliases: Aliases, kinds: Kinds, place: int, word: str) -> str:
+    """What a name says that is an alias somewhere in its statement."""
+    if place in aliases.places:
+        return ALIAS
+    before, after = kinds[place - 1], kinds[place + 1]
+    if before == TokenType.DOT or after == TokenType.L_PAREN:
+        return word
+    if before in _READS:
+        return ALIAS if after != TokenType.DOT and place > aliases.queries.get(word, place) else word
+    if after == TokenType.DOT:
+        return aliases.meaning[word]
+    return ALIAS if place > aliases.since.get(word, place) else word
+
+
+def _find(kinds: Kinds, words: Sequence[str], names: Sequence[int]) -> Aliases:
+    """Aliases with and without AS, and the names that WITH gives; `names` are the places of all names."""
     places: set[int] = set()
     first: dict[str, int] = {}
     queries: dict[str, int] = {}
     meanings: defaultdict[str, set[str]] = defaultdict(set)
-    for place, token in enumerate(tokens):
-        if token.token_type not in NAMES:
-            continue
-        name, named = without_generated(token.text.lower()), _named(tokens, place)
+    for place in names:
+        name, before, after = words[place], kinds[place - 1], kinds[place + 1]
+        named = _named(kinds, words, place) if before in _BEFORE_AN_ALIAS else None
         if named:
             places.add(place)
-            meanings[name] |= {named} - {ALIAS}
-            if _opens_cte(tokens, place, _kind(tokens, place - 1)):
+            meanings[name].add(named)
+            if before in _BEFORE_A_QUERY:
                 queries.setdefault(name, place)
-        if named or _stands_alone(tokens, place):
+        if named or not (before == TokenType.DOT or after == TokenType.DOT or after == TokenType.L_PAREN):
             first.setdefault(name, place)
-    meaning = {name: _only([one for one in found if one not in queries]) for name, found in meanings.items()}
+    meaning = {name: _only(found, queries) for name, found in meanings.items()}
     since = {name: place for name, place in first.items() if place in places}
     return Aliases(frozenset(places), since, queries, meaning)
 
 
-def _only(names: Sequence[str]) -> str:
+def _only(named: Set[str], queries: Mapping[str, int]) -> str:
     """The one table that a name stands for, whatever expression or query it stands for too."""
+    names = [one for one in named if one != ALIAS and one not in queries]
     return names[0] if len(names) == 1 else ALIAS
 
 
-def _stands_alone(tokens: Sequence[Token], place: int) -> bool:
-    """Whether a name is neither qualified nor a qualifier nor that of a function."""
-    beside = {_kind(tokens, place - 1), _kind(tokens, place + 1)}
-    return TokenType.DOT not in beside and _kind(tokens, place + 1) != TokenType.L_PAREN
-
-
-def _named(tokens: Sequence[Token], place: int) -> str | None:
+def _named(kinds: Kinds, words: Sequence[str], place: int) -> str | None:
     """What the name at a place is an alias of: a name, or `ALIAS` for a query or an expression; None for no alias."""
-    before = _kind(tokens, place - 1)
+    before = kinds[place - 1]
     if before == TokenType.ALIAS:
-        return _name(tokens, place - 2)
-    if tokens[place].text.lower() in _GRAMMAR:
+        return words[place - 2] if kinds[place - 2] in NAMES else ALIAS
+    if words[place] in _GRAMMAR:
         return None
-    if before in NAMES or before in _ENDS_OF_EXPRESSIONS:
-        return None if _is_grammar(tokens, place - 1) else _name(tokens, place - 1)
-    return ALIAS if _opens_cte(tokens, place, before) else None
-
-
-def _opens_cte(tokens: Sequence[Token], place: int, before: TokenType | None) -> bool:
-    if before in {TokenType.WITH, TokenType.RECURSIVE}:
-        return True
-    after = (_kind(tokens, place + 1), _kind(tokens, place + 2))
-    return before == TokenType.COMMA and after == (TokenType.ALIAS, TokenType.L_PAREN)
-
-
-def _name(tokens: Sequence[Token], place: int) -> str:
-    return without_generated(tokens[place].text.lower()) if _kind(tokens, place) in NAMES else ALIAS
-
-
-def _is_grammar(tokens: Sequence[Token], place: int) -> bool:
-    return tokens[place].text.lower() in _GRAMMAR
-
-
-def _kind(tokens: Sequence[Token], place: int) -> TokenType | None:
-    return tokens[place].token_type if 0 <= place < len(tokens) else None
+    if before in NAMES:
+        return None if words[place - 1] in _GRAMMAR else words[place - 1]
+    if before in _ENDS_OF_EXPRESSIONS or before in {TokenType.WITH, TokenType.RECURSIVE}:
+        return ALIAS
+    opens_cte = (kinds[place + 1], kinds[place + 2]) == (TokenType.ALIAS, TokenType.L_PAREN)
+    return ALIAS if opens_cte else None

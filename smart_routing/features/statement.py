@@ -2,6 +2,7 @@
 
 import logging
 import re
+import threading
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -84,18 +85,18 @@ def read_statement(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Statement:
     inner = _unwrap(sql)
     if _is_too_long(inner, limits):
         text = Text(inner, rough_tokens(inner[: limits.bytes]))
-        return _statement(sql, text, ParseStatus.TOO_LONG, limits=limits)
+        return _statement(inner, text, ParseStatus.TOO_LONG, limits=limits)
     tokens = tokenize(inner)
     if tokens is None:
-        return _statement(sql, Text(inner, rough_tokens(inner)), ParseStatus.REJECTED, limits=limits)
+        return _statement(inner, Text(inner, rough_tokens(inner)), ParseStatus.REJECTED, limits=limits)
     text = Text(inner, normalise(tokens))
     if len(tokens) > limits.tokens:
-        return _statement(sql, text, ParseStatus.TOO_MANY_TOKENS, limits=limits)
-    if _nests_deeper(tokens, limits):
-        return _statement(sql, text, ParseStatus.TOO_DEEP, limits=limits)
+        return _statement(inner, text, ParseStatus.TOO_MANY_TOKENS, limits=limits)
+    if _nests_deeper(inner, tokens, limits):
+        return _statement(inner, text, ParseStatus.TOO_DEEP, limits=limits)
     tree = _parse(inner, tokens)
     status = ParseStatus.REJECTED if tree is None else ParseStatus.PARSED
-    return _statement(sql, text, status, limits=limits, tree=tree)
+    return _statement(inner, text, status, limits=limits, tree=tree)
 
 
 def template_tokens(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> tuple[str, ...] | None:
@@ -105,32 +106,50 @@ def template_tokens(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> tuple[str
     """
     inner = _unwrap(sql)
     tokens = None if _is_too_long(inner, limits) else tokenize(inner)
-    if not tokens or len(tokens) > limits.tokens or _nests_deeper(tokens, limits):
+    if not tokens or len(tokens) > limits.tokens or _nests_deeper(inner, tokens, limits):
         return None
     return normalise(tokens)
 
 
+_MOST_BYTES: Final = 4
+"""Of one character in UTF-8."""
+
+
 def _is_too_long(sql: str, limits: ParseLimits) -> bool:
+    if len(sql) * _MOST_BYTES <= limits.bytes:
+        return False
     return len(sql) > limits.bytes or len(sql.encode("utf-8", "surrogatepass")) > limits.bytes
 
 
 def _statement(
-    sql: str, text: Text, status: ParseStatus, *, limits: ParseLimits, tree: exp.Expr | None = None
+    inner: str, text: Text, status: ParseStatus, *, limits: ParseLimits, tree: exp.Expr | None = None
 ) -> Statement:
-    return Statement(kind=statement_kind(sql), text=text, parse_status=status, tree=tree, limits=limits)
+    return Statement(kind=_kind(inner), text=text, parse_status=status, tree=tree, limits=limits)
+
+
+class _Parser(threading.local):
+    """sqlglot's Trino parser, one for each thread."""
+
+    def __init__(self) -> None:
+        self.parse = Trino().parser().parse
+
+
+_parser: Final = _Parser()
 
 
 def _parse(sql: str, tokens: list[Token]) -> exp.Expr | None:
     """The tree of a single statement; None where sqlglot rejects it, finds several, or runs out of stack."""
     try:
-        trees = Trino().parser().parse(tokens, sql)
+        trees = _parser.parse(tokens, sql)
     except (SqlglotError, RecursionError, ValueError):
         return None
     return trees[0] if len(trees) == 1 and not isinstance(trees[0], exp.Command) else None
 
 
-def _nests_deeper(tokens: list[Token], limits: ParseLimits) -> bool:
+def _nests_deeper(sql: str, tokens: list[Token], limits: ParseLimits) -> bool:
     """Whether brackets, or brackets that follow a type's name, nest past the limits."""
+    if sql.count("(") + sql.count("[") + sql.count("{") <= min(limits.depth, limits.type_depth):
+        return False
     opened: list[bool] = []
     types = 0
     before: TokenType | None = None
@@ -167,6 +186,7 @@ _WRITE: Final = frozenset(
     }
 )  # fmt: skip
 _TRANSACTION: Final = frozenset({"start", "commit", "rollback"})
+_WRAPPING: Final = frozenset({"explain", "execute"})
 _QUERY: Final = frozenset({"select", "with", "values", "table"})
 
 
@@ -176,7 +196,11 @@ def statement_kind(sql: str) -> StatementKind:
     Trino's grammar gives every statement away by its first keyword, and the trace of a parse would add nothing to it.
     EXECUTE of a name is unknown: what it runs is elsewhere.
     """
-    word = _words(_unwrap(sql), most=1)[0]
+    return _kind(_unwrap(sql))
+
+
+def _kind(inner: str) -> StatementKind:
+    word = _words(inner, most=1)[0]
     if word in _QUERY:
         return StatementKind.QUERY
     if word in _METADATA:
@@ -188,7 +212,10 @@ def statement_kind(sql: str) -> StatementKind:
 
 def _unwrap(sql: str) -> str:
     """The inner statement of EXPLAIN ANALYZE [VERBOSE] and of EXECUTE IMMEDIATE, else `sql` itself."""
-    first, second, third = _words(sql, most=3)
+    first = _words(sql, most=1)[0]
+    if first not in _WRAPPING:
+        return sql
+    _, second, third = _words(sql, most=3)
     if first == "explain" and second == "analyze":
         return sql[_end_of_words(sql, 3 if third == "verbose" else 2) :]
     if first == "execute" and second == "immediate":

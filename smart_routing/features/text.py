@@ -1,16 +1,19 @@
 """A statement's text: its tokens, normalised, and the features that need nothing more."""
 
 import re
+import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import cached_property
+from itertools import chain, pairwise
 from typing import Final
 
 from sqlglot import Token, TokenType
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import SqlglotError
 
-from smart_routing.features.aliases import NAMES, find_aliases, without_generated
+from smart_routing.features.aliases import without_aliases
 
 TOKENIZER_VERSION: Final = "3"
 """Part of the feature schema: raise it whenever `normalise` would give other tokens for the same text."""
@@ -18,18 +21,17 @@ TOKENIZER_VERSION: Final = "3"
 STRING: Final = "<str>"
 NUMBER: Final = "<num>"
 
-_STRINGS: Final = frozenset(
-    {
-        TokenType.STRING,
-        TokenType.NATIONAL_STRING,
-        TokenType.RAW_STRING,
-        TokenType.UNICODE_STRING,
-        TokenType.HEX_STRING,
-        TokenType.BIT_STRING,
-        TokenType.BYTE_STRING,
-        TokenType.HEREDOC_STRING,
-    }
-)
+_LITERALS: Final = {
+    TokenType.STRING: STRING,
+    TokenType.NATIONAL_STRING: STRING,
+    TokenType.RAW_STRING: STRING,
+    TokenType.UNICODE_STRING: STRING,
+    TokenType.HEX_STRING: STRING,
+    TokenType.BIT_STRING: STRING,
+    TokenType.BYTE_STRING: STRING,
+    TokenType.HEREDOC_STRING: STRING,
+    TokenType.NUMBER: NUMBER,
+}
 _COMMANDS: Final = frozenset(Trino.tokenizer_class.COMMANDS)
 _TWO_WORDS: Final = frozenset(
     kind for words, kind in Trino.tokenizer_class.KEYWORDS.items() if " " in words and kind != TokenType.IDENTIFIER
@@ -43,13 +45,23 @@ _ROUGH_TOKEN: Final = re.compile(
 )
 
 
+class _Tokenizer(threading.local):
+    """sqlglot's Trino tokenizer, one for each thread: making one takes longer than a short statement."""
+
+    def __init__(self) -> None:
+        self.tokenize = Trino().tokenizer().tokenize
+
+
+_tokenizer: Final = _Tokenizer()
+
+
 def tokenize(sql: str) -> list[Token] | None:
     """The tokens sqlglot's Trino dialect sees.
 
     None where it sees none: an open quote, or a command (SHOW, EXPLAIN, CALL), whose rest it takes for one string.
     """
     try:
-        tokens = Trino().tokenize(sql)
+        tokens = _tokenizer.tokenize(sql)
     except SqlglotError:
         return None
     opens_command = bool(tokens) and tokens[0].token_type in _COMMANDS
@@ -61,21 +73,14 @@ def normalise(tokens: Sequence[Token]) -> tuple[str, ...]:
 
     Comments are not tokens.
     """
-    words = find_aliases(tokens).replace(tokens, [_word(token) for token in tokens])
-    pairs = zip(words, tokens, strict=True)
-    return tuple(
-        chain.from_iterable(word.split() if token.token_type in _TWO_WORDS else (word,) for word, token in pairs)
+    kinds = [token.token_type for token in tokens]
+    words = without_aliases(
+        kinds, [_LITERALS.get(kind) or token.text.lower() for kind, token in zip(kinds, tokens, strict=True)]
     )
-
-
-def _word(token: Token) -> str:
-    kind = token.token_type
-    if kind in _STRINGS:
-        return STRING
-    if kind == TokenType.NUMBER:
-        return NUMBER
-    word = token.text.lower()
-    return without_generated(word) if kind in NAMES else word
+    if _TWO_WORDS.isdisjoint(kinds):
+        return tuple(words)
+    pairs = zip(words, kinds, strict=True)
+    return tuple(chain.from_iterable(word.split() if kind in _TWO_WORDS else (word,) for word, kind in pairs))
 
 
 def rough_tokens(sql: str) -> tuple[str, ...]:
@@ -97,22 +102,31 @@ def _rough(text: str) -> str:
     return text.strip('"').lower() or '"'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Text:
     """A statement's text as its features see it."""
 
     sql: str
     tokens: tuple[str, ...]
 
-    def count(self, *words: str) -> float:
-        """How often these tokens stand in a row."""
-        if len(words) == 1:
-            return float(self.tokens.count(words[0]))
-        starts = range(len(self.tokens) - len(words) + 1)
-        return float(sum(self.tokens[start : start + len(words)] == words for start in starts))
+    def count(self, word: str, next_word: str | None = None) -> float:
+        """How often a token stands there, or two of them in a row."""
+        return float(self.words.get(word, 0) if next_word is None else self.pairs.get((word, next_word), 0))
+
+    @cached_property
+    def words(self) -> Counter[str]:
+        """How often each token stands there."""
+        return Counter(self.tokens)
+
+    @cached_property
+    def pairs(self) -> Counter[tuple[str, str]]:
+        """How often each two tokens stand in a row."""
+        return Counter(pairwise(self.tokens))
 
 
 TextFeature = Callable[[Text], float]
+
+_BEFORE_ALL_COLUMNS: Final = ("select", ".", ",", "distinct")
 
 
 def sql_length(text: Text) -> float:
@@ -209,8 +223,7 @@ def analyze_keywords(text: Text) -> float:
 
 def wildcard(text: Text) -> float:
     """1 where a `*` stands for all columns: after SELECT, a dot or a comma."""
-    pairs = zip(text.tokens, text.tokens[1:], strict=False)
-    return float(any(second == "*" and first in {"select", ".", ",", "distinct"} for first, second in pairs))
+    return float("*" in text.words and any((first, "*") in text.pairs for first in _BEFORE_ALL_COLUMNS))
 
 
 def shuffle_risk(text: Text) -> float:

@@ -25,7 +25,12 @@ def template_fingerprint(tokens: Sequence[str]) -> str:
     end = len(tokens)
     while end and tokens[end - 1] == ";":
         end -= 1
-    template = "\0".join(_unsigned(list(_collapsed(tokens[:end]))))
+    kept: Sequence[str] = tokens[:end]
+    if "in" in kept:
+        kept = list(_collapsed(kept))
+    if "-" in kept:
+        kept = list(_unsigned(kept))
+    template = "\0".join(kept)
     return blake2b(template.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
@@ -57,12 +62,13 @@ def _end_of_list(tokens: Sequence[str], start: int) -> int:
     return start
 
 
-def _unsigned(tokens: list[str]) -> Iterator[str]:
+def _unsigned(tokens: Sequence[str]) -> Iterator[str]:
     """Leaves out the sign of a negative literal; a minus between two operands stays."""
     for position, token in enumerate(tokens):
         is_sign = (
             token == "-"
-            and tokens[position + 1 : position + 2] == [NUMBER]
+            and position + 1 < len(tokens)
+            and tokens[position + 1] == NUMBER
             and position > 0
             and tokens[position - 1] in _BEFORE_A_SIGN
         )
