@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from smart_routing.features.context import bucket
-from smart_routing.features.facts import Facts, facts_of
+from smart_routing.features.facts import Facts
 from smart_routing.features.schema import DENSE_NAMES
 from smart_routing.features.vocabulary import Vocabulary, terms
 from smart_routing.history.measures import NO_HISTORY, HistorySource
@@ -91,7 +91,7 @@ class _Texts:
 
     def facts(self, sql: str) -> Facts:
         if sql not in self._facts:
-            self._facts[sql] = facts_of(self._model.read(sql))
+            self._facts[sql] = self._model.read(sql)
         return self._facts[sql]
 
     def known(self, sql: str) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from serving.admin import AdminPort, create_admin_app
 from serving.api import DataPort, DataState, create_data_app
 from serving.background import Background
+from serving.garbage import IdleCollection
 from serving.gateway_groups import check_gateway_groups
 from serving.gateway_route import GatewayRoute
 from serving.history_watch import HistoryWatch
@@ -67,6 +68,7 @@ class Components:
     policy_watch: PolicyWatch | None
     known_heavy_watch: KnownHeavyWatch
     decision_log: DecisionLog | None
+    garbage: IdleCollection
 
     def admin_app(self) -> FastAPI:
         return create_admin_app(self.admin_port, token_file=self.settings.admin_token_file)
@@ -76,6 +78,8 @@ class Components:
         """From the first look at the source to the last row of the decision log."""
         async with AsyncExitStack() as stack:
             await asyncio.to_thread(self._look_first)
+            self.garbage.start()
+            stack.callback(self.garbage.stop)
             for background in self._backgrounds():
                 background.start()
                 stack.push_async_callback(asyncio.to_thread, background.stop)
@@ -100,6 +104,7 @@ class Components:
             Background("model-reloader", self.admin_port.reloader.step, first_delay=poll),
             Background("known-heavy-watch", self.known_heavy_watch.step),
             Background("history-watch", self.admin_port.history.step),
+            Background("idle-collection", self.garbage.step),
         ]
         if self.policy_watch is not None:
             backgrounds.append(Background("policy-watch", self.policy_watch.step))
@@ -132,7 +137,9 @@ def assemble(
     prepare(settings)
     clocks, metrics = Clocks(now=lambda: datetime.now(UTC), monotonic=time.monotonic), Metrics.create()
     router = Router(
-        cache_entries=settings.cache_entries, keep_vectors=VectorLogging(settings.vectors) != VectorLogging.NONE
+        cache_entries=settings.cache_entries,
+        facts_cache_bytes=settings.facts_cache_bytes,
+        keep_vectors=VectorLogging(settings.vectors) != VectorLogging.NONE,
     )
     recording = _recording(settings)
     service = RoutingService(
@@ -170,6 +177,7 @@ def assemble(
             store, router, metrics=metrics, poll_seconds=known_heavy.poll_seconds, clock=clocks.now
         ),
         decision_log=recording.log if recording else None,
+        garbage=IdleCollection(lambda: router.asked),
     )
 
 

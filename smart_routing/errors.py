@@ -11,6 +11,7 @@ SmartRoutingError                    500, exit code 1
 │   ├── UnknownTemplateError         404: a template is not in the known-heavy list
 │   └── TrainingError                no model can be made, or judged, from this data
 ├── BundleError                      a model bundle is incomplete, altered, or does not score as it should
+├── OutOfTimeError                   the time for a decision is over; the router makes a heavy decision of it
 ├── NoModelError                     503: there is no model yet to explain decisions by
 ├── SpillError                       503: a query event cannot be written to disk now
 ├── KnownHeavyError                  503: the known-heavy list cannot be read or changed now
@@ -60,6 +61,10 @@ class RequestTooLargeError(RequestError):
 
 class BundleError(SmartRoutingError):
     """A model bundle is incomplete, altered, or does not score as it should."""
+
+
+class OutOfTimeError(SmartRoutingError):
+    """The time for a decision is over."""
 
 
 class NoModelError(SmartRoutingError):

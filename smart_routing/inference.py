@@ -1,6 +1,7 @@
 """`Model`: a bundle made ready to score; session, vocabulary and threshold in one immutable piece."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Self
 
@@ -10,9 +11,8 @@ from numpy.typing import NDArray
 
 from smart_routing.bundle import Bundle, GoldenRow
 from smart_routing.errors import BundleError
-from smart_routing.features.facts import Facts
-from smart_routing.features.statement import Statement, read_statement
-from smart_routing.features.vector import featurize, has_past
+from smart_routing.features.facts import Facts, read_facts
+from smart_routing.features.vector import Featurizer, has_past, vector_length
 from smart_routing.history.measures import NO_HISTORY, History
 from smart_routing.probability import ProbabilityMap
 from smart_routing.request import Request
@@ -31,6 +31,12 @@ class Model:
     version: str
     bundle: Bundle
     session: ort.InferenceSession
+    _featurizer: Featurizer = field(init=False, repr=False)
+    _bound: "_BoundRow" = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_featurizer", Featurizer(self.bundle.vocabulary))
+        object.__setattr__(self, "_bound", _BoundRow(self.session, vector_length(self.bundle.vocabulary)))
 
     @classmethod
     def load(cls, bundle: Bundle, *, version: str) -> Self:
@@ -56,18 +62,18 @@ class Model:
         return self.threshold if has_past(vector) else self.bundle.threshold.without_history
 
     def vector(
-        self, request: Request, statement: Statement | Facts | None = None, *, history: History = NO_HISTORY
+        self, request: Request, facts: Facts | None = None, *, history: History = NO_HISTORY
     ) -> NDArray[np.float32]:
         """The request's vector; read under the caps that the model was trained under, unless it was read already."""
-        statement = statement or self.read(request.sql)
-        return featurize(request, vocabulary=self.bundle.vocabulary, history=history, statement=statement)
+        return self._featurizer.vector(request, facts or self.read(request.sql), history)
 
-    def read(self, sql: str) -> Statement:
-        return read_statement(sql, self.bundle.parse_limits)
+    def read(self, sql: str) -> Facts:
+        """What a text says under the caps of the model."""
+        return read_facts(sql, self.bundle.parse_limits)
 
     def score(self, vector: NDArray[np.float32]) -> float:
         """What the trees say of one vector, in [0, 1], the heavier the higher; a threshold decides on it."""
-        return float(scores(self.session, vector[np.newaxis, :])[0])
+        return self._bound.score(vector)
 
     def scores(self, vectors: NDArray[np.float32]) -> list[float]:
         """The score of each row of an (n, features) matrix."""
@@ -80,6 +86,30 @@ class Model:
             raise BundleError(f"golden row cannot be scored: {error!r}") from error
         if not abs(found - row.score) <= PARITY:
             raise BundleError(f"golden row scores {found:.6f}: expected {row.score:.6f}")
+
+
+class _BoundRow(threading.local):
+    """Memory for one vector and its scores, bound to the session once; each thread that asks has its own."""
+
+    def __init__(self, session: ort.InferenceSession, columns: int) -> None:
+        self._session = session
+        self._row = np.empty((1, columns), dtype=np.float32)
+        self._scores = np.zeros((1, 2), dtype=np.float32)
+        self._binding: ort.IOBinding | None = None
+
+    def score(self, vector: NDArray[np.float32]) -> float:
+        if self._binding is None:
+            self._binding = self._bind()
+        self._row[0] = vector
+        self._session.run_with_iobinding(self._binding)
+        return float(self._scores[0, 1])
+
+    def _bind(self) -> ort.IOBinding:
+        binding = self._session.io_binding()
+        row, scores = self._row, self._scores
+        binding.bind_input(_INPUT, "cpu", 0, np.float32, row.shape, row.ctypes.data)
+        binding.bind_output(_SCORES, "cpu", 0, np.float32, scores.shape, scores.ctypes.data)
+        return binding
 
 
 def golden_request(row: GoldenRow) -> Request:

@@ -31,4 +31,4 @@ class Request:
 
     @property
     def submitted_utc(self) -> datetime:
-        return self.submitted_at.astimezone(UTC)
+        return self.submitted_at if self.submitted_at.tzinfo is UTC else self.submitted_at.astimezone(UTC)

@@ -4,11 +4,13 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import blake2b
 from typing import Final
 
-from smart_routing.errors import UnknownModelVersionError
-from smart_routing.features.facts import Facts, facts_of
+from smart_routing.errors import OutOfTimeError, UnknownModelVersionError
+from smart_routing.facts_cache import FactsCache
+from smart_routing.features.facts import Facts
 from smart_routing.features.vector import Featurizer
 from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.inference import Model
@@ -17,7 +19,8 @@ from smart_routing.labels import QueryWeight
 from smart_routing.logs import log_event, place_of
 from smart_routing.policy import NO_POLICY, Policy
 from smart_routing.request import Request
-from smart_routing.routing import FALLBACKS, POLICY_CHAIN, RULES, Case, Reason, RoutingDecision, judged
+from smart_routing.routing import FALLBACKS, MAX_SQL_BYTES, POLICY_CHAIN, RULES, Case, Reason, RoutingDecision, judged
+from smart_routing.stages import Stage, StageEnded, unwatched
 
 _log = logging.getLogger(__name__)
 
@@ -58,7 +61,7 @@ class Router:
 
     A decision is a function of the request, the model version, the history snapshot, the policy's revision and the
     generation of the known-heavy list alone, so any two routers agree; only running out of time, a failing model and
-    overload depend on the moment, and those are never cached.
+    overload depend on the moment, and those are never cached. `asked` counts the calls of `decide`.
     """
 
     def __init__(
@@ -69,33 +72,56 @@ class Router:
         known_heavy: KnownHeavy = NOTHING_KNOWN,
         history: HistorySource = NO_HISTORY,
         cache_entries: int = 0,
+        facts_cache_bytes: int = 0,
         keep_vectors: bool = True,
     ) -> None:
         self.models = LoadedModels(model)
         self.policy = policy
         self.known_heavy = known_heavy
         self.history = history
+        self.asked = 0
         self._cache = DecisionCache(cache_entries)
+        self._facts = FactsCache(facts_cache_bytes)
         self._keep_vectors = keep_vectors
 
-    def decide(self, request: Request, *, pin: str | None = None, out_of_time: OutOfTime = never) -> RoutingDecision:
+    def decide(
+        self,
+        request: Request,
+        *,
+        pin: str | None = None,
+        out_of_time: OutOfTime = never,
+        stage_ended: StageEnded = unwatched,
+    ) -> RoutingDecision:
         """The decision of the current model, or of the version that `pin` names.
 
-        Raises only `UnknownModelVersionError`; every other failure is a heavy decision that says so.
+        `out_of_time` is asked, and `stage_ended` told, between the stages. Raises only `UnknownModelVersionError`;
+        every other failure is a heavy decision that says so.
         """
+        self.asked += 1
         case = self._case(request, self.models.find(pin))
         if out_of_time():
             return case.decide(QueryWeight.HEAVY, Reason.DEADLINE)
-        key = _cache_key(case) if self._cache.entries else None
-        cached = self._cache.get(key)
+        digest = self._digest(request.sql)
+        key = _cache_key(case, digest) if digest and self._cache.entries else None
+        cached = self._cache.get(key) if key else None
+        stage_ended(Stage.CACHE)
         if cached is not None:
             return cached
+        case.ended = _watched(out_of_time, stage_ended)
+        if digest and self._facts.is_on:
+            case.read = partial(self._facts.facts, digest, case.limits, case.read_text)
         decision = _decide(case, out_of_time)
         if not self._keep_vectors:
             decision = replace(decision, vector=None)
-        if decision.reason not in FALLBACKS:
+        if key and decision.reason not in FALLBACKS:
             self._cache.put(key, decision)
         return decision
+
+    def _digest(self, sql: str) -> bytes | None:
+        """None where nothing is kept of a text: a cache of texts would outgrow memory, and so would a long digest."""
+        if len(sql) > MAX_SQL_BYTES or not (self._cache.entries or self._facts.is_on):
+            return None
+        return blake2b(sql.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     def decide_all(self, requests: Sequence[Request], facts: Sequence[Facts]) -> Iterator[RoutingDecision]:
         """What `decide` gives for each request, by the current model and in their order, at a fraction of its cost.
@@ -142,6 +168,8 @@ class Router:
 def _decide(case: Case, out_of_time: OutOfTime) -> RoutingDecision:
     try:
         return _walk_chain(case, out_of_time)
+    except OutOfTimeError:
+        return case.decide(QueryWeight.HEAVY, Reason.DEADLINE)
     except Exception as error:  # whatever the parser, the features or ONNX Runtime raise, the answer is heavy
         _report(case, error)
         return case.decide(QueryWeight.HEAVY, Reason.MODEL_ERROR)
@@ -173,7 +201,7 @@ class _Judge:
 
     def _together(self, cases: Sequence[Case]) -> list[RoutingDecision]:
         make = self._featurizer
-        vectors = make.matrix([make.row(case.request, facts_of(case.statement), case.history) for case in cases])
+        vectors = make.matrix([make.row(case.request, case.statement, case.history) for case in cases])
         scores = self._model.scores(vectors)
         return [
             judged(case, self._model, vector, score=score)
@@ -202,14 +230,23 @@ def _report(case: Case, error: Exception) -> None:
     )
 
 
-def _cache_key(case: Case) -> Hashable:
-    """Everything that featurize and the policy read, the statement by digest: a cache of texts would outgrow memory.
+def _watched(out_of_time: OutOfTime, stage_ended: StageEnded) -> StageEnded:
+    def ended(stage: Stage) -> None:
+        stage_ended(stage)
+        if out_of_time():
+            raise OutOfTimeError(f"time is over after stage {stage}")
+
+    return ended
+
+
+def _cache_key(case: Case, digest: bytes) -> Hashable:
+    """Everything that featurize and the policy read, the statement by its digest.
 
     Session properties are not in it because nothing reads them.
     """
     request, submitted = case.request, case.request.submitted_utc
     return (
-        blake2b(request.sql.encode("utf-8", "surrogatepass"), digest_size=16).digest(),
+        digest,
         request.user,
         request.source,
         request.catalog,
@@ -239,8 +276,6 @@ class DecisionCache:
         return decision
 
     def put(self, key: Hashable, decision: RoutingDecision) -> None:
-        if not self.entries:
-            return
         self._decisions[key] = decision
         if len(self._decisions) > self.entries:
             self._decisions.popitem(last=False)

@@ -3,20 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_routing.features.facts import Facts
-from smart_routing.features.statement import ParseStatus, Statement, StatementKind, read_statement
+from smart_routing.features.facts import Facts, read_facts
+from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits, ParseStatus, StatementKind
 from smart_routing.history.measures import NO_HISTORY, History
 from smart_routing.inference import Model
 from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy, SessionTemplate
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import NO_POLICY, Policy
 from smart_routing.request import Request
+from smart_routing.stages import Stage, StageEnded, unwatched
 
 MAX_SQL_BYTES: Final = 2**20
 
@@ -71,11 +71,12 @@ class RoutingDecision:
         return 1.0 - self.heavy_probability
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Case:
     """All that a rule may look at; the statement is read when the first rule asks for it, and once.
 
-    `facts` are those of a statement that was read before, under the limits of the model.
+    `facts` are those of a text that was read before, under the limits of the model; `read` gives them otherwise, in
+    place of `read_text`. `ended` is told of each stage.
     """
 
     request: Request
@@ -84,18 +85,29 @@ class Case:
     known_heavy: KnownHeavy = NOTHING_KNOWN
     history: History = NO_HISTORY
     facts: Facts | None = None
+    read: Callable[[], Facts] | None = None
+    ended: StageEnded = unwatched
 
-    @cached_property
-    def statement(self) -> Statement | Facts:
-        if self.facts is not None:
-            return self.facts
-        return self.model.read(self.request.sql) if self.model else read_statement(self.request.sql)
+    @property
+    def statement(self) -> Facts:
+        if self.facts is None:
+            self.facts = self.read() if self.read else self.read_text()
+        return self.facts
+
+    def read_text(self) -> Facts:
+        """What the text says."""
+        return read_facts(self.request.sql, self.limits, ended=self.ended)
+
+    @property
+    def limits(self) -> ParseLimits:
+        """The caps that the text is read under."""
+        return self.model.bundle.parse_limits if self.model else DEFAULT_LIMITS
 
     @property
     def template(self) -> str:
         return self.statement.template
 
-    @cached_property
+    @property
     def kind(self) -> StatementKind:
         """Ours; the gateway's own parser is believed only where ours fails."""
         ours = self.statement.kind
@@ -183,7 +195,10 @@ def by_model(case: Case) -> RoutingDecision | None:
     if case.model is None:
         return None
     vector = case.model.vector(case.request, case.statement, history=case.history)
-    return judged(case, case.model, vector, score=case.model.score(vector))
+    case.ended(Stage.FEATURES)
+    score = case.model.score(vector)
+    case.ended(Stage.MODEL)
+    return judged(case, case.model, vector, score=score)
 
 
 def judged(case: Case, model: Model, vector: NDArray[np.float32], *, score: float) -> RoutingDecision:

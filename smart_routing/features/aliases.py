@@ -26,6 +26,9 @@ _BEFORE_A_QUERY: Final = frozenset({TokenType.WITH, TokenType.RECURSIVE, TokenTy
 """Before a name that WITH gives, and a comma also before much else."""
 _BEFORE_AN_ALIAS: Final = NAMES | _ENDS_OF_EXPRESSIONS | _BEFORE_A_QUERY | {TokenType.ALIAS}
 
+_AFTER_A_PART: Final = frozenset({TokenType.DOT, TokenType.L_PAREN})
+"""Behind a qualifier, and behind the name of a function."""
+
 _READS: Final = frozenset({TokenType.FROM, TokenType.JOIN})
 """Before a table or the name of a WITH, never before another alias."""
 
@@ -108,7 +111,7 @@ def _find(kinds: Kinds, words: Sequence[str], names: Sequence[int]) -> Aliases:
             meanings[name].add(named)
             if before in _BEFORE_A_QUERY:
                 queries.setdefault(name, place)
-        if named or not (before == TokenType.DOT or after == TokenType.DOT or after == TokenType.L_PAREN):
+        if named or not (before == TokenType.DOT or after in _AFTER_A_PART):
             first.setdefault(name, place)
     meaning = {name: _only(found, queries) for name, found in meanings.items()}
     since = {name: place for name, place in first.items() if place in places}

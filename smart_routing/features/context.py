@@ -46,8 +46,7 @@ def table_names(request: Request, tables: Iterable[TableName]) -> tuple[str, ...
 
 def full_name(request: Request, table: TableName) -> str:
     """In lower case, completed with the session's catalog and schema, as Trino would."""
-    found = completed(request, table)
-    return f"{found.catalog}.{found.schema}.{found.table}".lower()
+    return f"{table.catalog or request.catalog or ''}.{table.schema or request.schema or ''}.{table.table}".lower()
 
 
 def completed(request: Request, table: TableName) -> TableName:

@@ -20,6 +20,7 @@ from smart_routing.features.statement import (
 )
 from smart_routing.features.text import TEXT_FEATURES
 from smart_routing.features.tree import Tree, walk
+from smart_routing.stages import Stage, StageEnded, unwatched
 
 FACT_NAMES: Final = (
     *(feature.__name__ for feature in TEXT_FEATURES),
@@ -62,22 +63,32 @@ def facts_of(statement: Statement | Facts) -> Facts:
     """What a statement that was read says; walks its tree once."""
     if isinstance(statement, Facts):
         return statement
-    tree = walk(statement.tree) if statement.tree is not None else None
+    return _facts(statement, walk(statement.tree) if statement.tree is not None else None)
+
+
+def read_facts(sql: str, limits: ParseLimits = DEFAULT_LIMITS, *, ended: StageEnded = unwatched) -> Facts:
+    """What `sql` says within `limits`; raises nothing but what `ended` does."""
+    statement = read_statement(sql, limits, ended=ended)
+    if statement.tree is None:
+        return _facts(statement, None)
+    tree = walk(statement.tree)
+    facts = _facts(statement, tree)
+    tree.take_apart()
+    ended(Stage.FACTS)
+    return facts
+
+
+def _facts(statement: Statement, tree: Tree | None) -> Facts:
     return Facts(
         kind=statement.kind,
         parse_status=statement.parse_status,
         template=statement.template,
         tokens=statement.text.tokens,
         tables=_tables(tree) if tree else (),
-        plan=read_plan(statement.tree, tree.tables) if statement.tree is not None and tree else (),
+        plan=read_plan(tree) if tree else (),
         values=np.array(_values(statement, tree), dtype=np.float32),
         limits=statement.limits,
     )
-
-
-def read_facts(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Facts:
-    """What `sql` says within `limits`; never raises."""
-    return facts_of(read_statement(sql, limits))
 
 
 def _values(statement: Statement, tree: Tree | None) -> list[float]:

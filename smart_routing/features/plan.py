@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from smart_routing.features.tree import limit_of
+from smart_routing.features.tree import Own, Tree, limit_of
 
 _DEEPEST: Final = 30
 """Nested queries, and nested brackets of a predicate; what lies deeper is not looked at."""
@@ -71,18 +71,19 @@ Plan = tuple[Block, ...]
 """Blocks, each after those that it reads; empty for a statement that is no query."""
 
 
-def read_plan(root: exp.Expr, tables: Sequence[exp.Table]) -> Plan:
-    """The plan of a parsed statement; `tables` are its real tables, in the order that places are told in."""
-    reading = _Reading({id(table): place for place, table in enumerate(tables)})
-    reading.query(root, {}, depth=0)
+def read_plan(tree: Tree) -> Plan:
+    """The plan of a parsed statement; places of tables are those among the tables of its tree."""
+    reading = _Reading({id(table): place for place, table in enumerate(tree.tables)}, tree.own)
+    reading.query(tree.root, {}, depth=0)
     return tuple(reading.blocks)
 
 
 class _Reading:
     """Reads queries into blocks, inner ones first."""
 
-    def __init__(self, places: Mapping[int, int]) -> None:
+    def __init__(self, places: Mapping[int, int], own: Mapping[int, Own]) -> None:
         self._places = places
+        self._own = own
         self.blocks: list[Block] = []
 
     def query(self, node: exp.Expr | None, named: Mapping[str, int], *, depth: int) -> int | None:
@@ -119,8 +120,9 @@ class _Reading:
         for source in read:
             name = source.alias_or_name.lower()
             sources[f"{name}#{len(sources)}" if name in sources else name] = self._source(source, named, depth)
-        own = list(_own(_clauses(select)))
-        for node in own:
+        said = self._own[id(select)]
+        own = [*said.clauses, *said.conditions]
+        for node in reversed(own):
             if isinstance(node, exp.Query):
                 self.query(node, named, depth=depth + 1)
         links = _Links(sources)
@@ -206,14 +208,6 @@ def _block(select: exp.Expr, links: _Links, own: Sequence[exp.Expr], *, unnamed:
         distinct=distinct,
         streams=not (aggregates or groups or distinct or sorts),
     )
-
-
-def _clauses(select: exp.Expr) -> Iterator[exp.Expr]:
-    """What a SELECT says beside its sources."""
-    for name, value in select.args.items():
-        if name not in {"with_", "from_", "joins"}:
-            yield from (part for part in (value if isinstance(value, list) else [value]) if isinstance(part, exp.Expr))
-    yield from (join.args["on"] for join in select.args.get("joins") or [] if join.args.get("on"))
 
 
 def _own(roots: Iterable[exp.Expr]) -> Iterator[exp.Expr]:

@@ -27,7 +27,7 @@ def tree_depth(tree: Tree) -> float:
 
 def node_count(tree: Tree) -> float:
     """Nodes of the tree."""
-    return tree.count(exp.Expr)
+    return float(tree.size)
 
 
 def cte_count(tree: Tree) -> float:

@@ -14,6 +14,7 @@ from sqlglot.errors import SqlglotError
 
 from smart_routing.features.text import Text, normalise, rough_tokens, tokenize
 from smart_routing.querylog.anonymize import template_fingerprint
+from smart_routing.stages import Stage, StageEnded, unwatched
 
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it logs the statement's text when it falls back to a Command
 
@@ -80,23 +81,38 @@ class Statement:
         return template_fingerprint(self.text.tokens)
 
 
-def read_statement(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Statement:
-    """Read `sql` within `limits`; never raises."""
+def read_statement(sql: str, limits: ParseLimits = DEFAULT_LIMITS, *, ended: StageEnded = unwatched) -> Statement:
+    """Read `sql` within `limits`; raises nothing but what `ended` does."""
     inner = _unwrap(sql)
+    words = _read_words(inner, limits)
+    ended(Stage.TOKENS)
+    status, tree = words.refused, None
+    if status is None:
+        tree = _parse(inner, words.tokens)
+        ended(Stage.PARSE)
+        status = ParseStatus.REJECTED if tree is None else ParseStatus.PARSED
+    return Statement(kind=_kind(inner), text=words.text, parse_status=status, tree=tree, limits=limits)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """A text before its parse: `tokens` are there for the parser unless the text is `refused`."""
+
+    text: Text
+    tokens: list[Token]
+    refused: ParseStatus | None = None
+
+
+def _read_words(inner: str, limits: ParseLimits) -> _Words:
     if _is_too_long(inner, limits):
-        text = Text(inner, rough_tokens(inner[: limits.bytes]))
-        return _statement(inner, text, ParseStatus.TOO_LONG, limits=limits)
+        return _Words(Text(inner, rough_tokens(inner[: limits.bytes])), [], ParseStatus.TOO_LONG)
     tokens = tokenize(inner)
     if tokens is None:
-        return _statement(inner, Text(inner, rough_tokens(inner)), ParseStatus.REJECTED, limits=limits)
+        return _Words(Text(inner, rough_tokens(inner)), [], ParseStatus.REJECTED)
     text = Text(inner, normalise(tokens))
     if len(tokens) > limits.tokens:
-        return _statement(inner, text, ParseStatus.TOO_MANY_TOKENS, limits=limits)
-    if _nests_deeper(inner, tokens, limits):
-        return _statement(inner, text, ParseStatus.TOO_DEEP, limits=limits)
-    tree = _parse(inner, tokens)
-    status = ParseStatus.REJECTED if tree is None else ParseStatus.PARSED
-    return _statement(inner, text, status, limits=limits, tree=tree)
+        return _Words(text, tokens, ParseStatus.TOO_MANY_TOKENS)
+    return _Words(text, tokens, ParseStatus.TOO_DEEP if _nests_deeper(inner, tokens, limits) else None)
 
 
 def template_tokens(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> tuple[str, ...] | None:
@@ -119,12 +135,6 @@ def _is_too_long(sql: str, limits: ParseLimits) -> bool:
     if len(sql) * _MOST_BYTES <= limits.bytes:
         return False
     return len(sql) > limits.bytes or len(sql.encode("utf-8", "surrogatepass")) > limits.bytes
-
-
-def _statement(
-    inner: str, text: Text, status: ParseStatus, *, limits: ParseLimits, tree: exp.Expr | None = None
-) -> Statement:
-    return Statement(kind=_kind(inner), text=text, parse_status=status, tree=tree, limits=limits)
 
 
 class _Parser(threading.local):

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_routing.features.context import CONTEXT_FIELDS, TIME_FEATURES, context_buckets, full_name, table_names
+from smart_routing.features.context import CONTEXT_FIELDS, TIME_FEATURES, context_buckets, full_name
 from smart_routing.features.estimates import estimates
-from smart_routing.features.facts import FACT_NAMES, Facts, facts_of
+from smart_routing.features.facts import FACT_NAMES, Facts, facts_of, read_facts
 from smart_routing.features.schema import DENSE_NAMES
-from smart_routing.features.statement import Statement, read_statement
+from smart_routing.features.statement import Statement
 from smart_routing.features.vocabulary import Vocabulary
 from smart_routing.history.features import HISTORY_FEATURES, history_features, table_rows
 from smart_routing.history.keys import HistoryKeys
@@ -35,10 +36,8 @@ def featurize(
     every term or name that the statement does not have. Without `statement` the text is read under the default caps;
     `Model.vector` reads it under those of the model.
     """
-    facts = facts_of(statement or read_statement(request.sql))
-    featurizer = Featurizer(vocabulary)
-    row = featurizer.row(request, facts, history)
-    return featurizer.matrix([row]).reshape(-1)
+    facts = facts_of(statement) if statement else read_facts(request.sql)
+    return Featurizer(vocabulary).vector(request, facts, history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,30 +54,56 @@ class Row:
         vector[len(DENSE_NAMES) + self.places] = self.values
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The dense features behind those of the text, and the context's columns of the vocabulary."""
+
+    dense: list[float]
+    names: dict[int, float]
+
+
 class Featurizer:
     """Makes rows under one vocabulary. The terms of a text are looked up once, however often it is repeated."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
         self._terms: dict[Facts, tuple[NDArray[np.int32], NDArray[np.float32]]] = {}
+        self._absent = np.full(vector_length(vocabulary), np.nan, dtype=np.float32)
+
+    def vector(self, request: Request, facts: Facts, history: History) -> NDArray[np.float32]:
+        """What `row` and `matrix` make of one request, without remembering its terms."""
+        known = self._known(request, facts, history)
+        vector = self._absent.copy()
+        vector[: len(FACT_NAMES)] = facts.values
+        vector[len(FACT_NAMES) : len(DENSE_NAMES)] = known.dense
+        columns = vector.data[len(DENSE_NAMES) :]  # numpy would take several times as long for each
+        for place, value in chain(known.names.items(), self._vocabulary.tfidf(facts.tokens).items()):
+            columns[place] = value  # type: ignore[call-overload]  # typeshed knows memory of whole numbers only
+        return vector
 
     def row(self, request: Request, facts: Facts, history: History) -> Row:
         """What the text says, what the request adds, and what the past tells of both."""
-        tables = table_names(request, facts.tables)
+        known = self._known(request, facts, history)
+        dense = np.empty(len(DENSE_NAMES), dtype=np.float32)
+        dense[: len(FACT_NAMES)] = facts.values
+        dense[len(FACT_NAMES) :] = known.dense
+        places, values = self._terms_of(facts)
+        names = known.names
+        return Row(dense, np.concatenate([_places(names), places]), np.concatenate([_values(names), values]))
+
+    def _known(self, request: Request, facts: Facts, history: History) -> "_Known":
+        full_names = [full_name(request, table) for table in facts.tables]
+        tables = tuple(sorted(set(full_names)))
         buckets = context_buckets(request, tables)
         measures = history.measures(tuple(HistoryKeys.of(request, facts.template, tables)))
         rows = dict(zip(tables, table_rows(measures), strict=True))
-        dense = np.empty(len(DENSE_NAMES), dtype=np.float32)
-        dense[: len(FACT_NAMES)] = facts.values
-        dense[len(FACT_NAMES) :] = [
+        dense = [
             *(feature(request) for feature in TIME_FEATURES),
             *_shares(buckets, self._vocabulary),
             *history_features(measures),
-            *estimates(facts.plan, [rows[full_name(request, table)] for table in facts.tables]),
+            *estimates(facts.plan, [rows[name] for name in full_names]),
         ]
-        names = self._vocabulary.names(buckets)
-        places, values = self._terms_of(facts)
-        return Row(dense, np.concatenate([_places(names), places]), np.concatenate([_values(names), values]))
+        return _Known(dense, self._vocabulary.names(buckets))
 
     def matrix(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """The rows as vectors, shape (n, features)."""

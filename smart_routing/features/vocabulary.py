@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from itertools import pairwise
-from typing import Any, Self
+from itertools import chain, pairwise
+from typing import Any, Self, TypeVar
 
 from smart_routing.errors import BundleError
 
@@ -17,6 +17,25 @@ def terms(tokens: Sequence[str]) -> Iterable[str]:
     """1- and 2-grams of normalised tokens."""
     yield from tokens
     yield from (f"{first} {second}" for first, second in pairwise(tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class _Weight:
+    place: int
+    idf: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    words: Mapping[str, _Weight]
+    pairs: Mapping[tuple[str, str], _Weight]
+
+
+Term = TypeVar("Term", str, tuple[str, str])
+
+
+def _found(weights: Mapping[Term, _Weight], counts: Mapping[Term, int]) -> list[tuple[_Weight, int]]:
+    return [(weight, count) for term, count in counts.items() if (weight := weights.get(term)) is not None]
 
 
 @dataclass(frozen=True)
@@ -45,9 +64,28 @@ class Vocabulary:
 
         Not scaled to unit length: the norm would need the terms that pruning dropped (docs/adr/0004).
         """
+        if " ".join(tokens).count(" ") >= len(tokens):
+            return self._tfidf_of_any(tokens)
+        counts = chain(
+            _found(self._weights.words, Counter(tokens)), _found(self._weights.pairs, Counter(pairwise(tokens)))
+        )
+        return {weight.place: (1.0 + math.log(count)) * weight.idf for weight, count in counts}
+
+    def _tfidf_of_any(self, tokens: Sequence[str]) -> dict[int, float]:
+        """Where a name has a blank in it, one word may be the same term as two."""
         places = self.places
         counts = Counter(term for term in terms(tokens) if term in places)
         return {places[term]: (1.0 + math.log(count)) * self.idf[term] for term, count in counts.items()}
+
+    @cached_property
+    def _weights(self) -> "_Weights":
+        """The terms that have a column, so that no pair of words need be put together to look it up."""
+        weights = {term: _Weight(place, self.idf[term]) for term, place in self.places.items() if term in self.idf}
+        pairs = {term: term.split(" ") for term in weights if term.count(" ") == 1}
+        return _Weights(
+            words={term: weight for term, weight in weights.items() if " " not in term},
+            pairs={(first, second): weights[term] for term, (first, second) in pairs.items()},
+        )
 
     def names(self, buckets: Iterable[str]) -> dict[int, float]:
         """Place -> 1 of the context buckets that have a column."""

@@ -41,6 +41,11 @@ class ServingSettings(Settings):
     policy_file: str | None = Field(None, description="JSON file of mode and overrides: a path or s3://bucket/key.")
     policy_poll_seconds: float = Field(1.0, gt=0, description="Seconds between two looks at the policy file.")
     cache_entries: int = Field(4096, ge=0, description="Decisions that are kept; 0: no cache.")
+    facts_cache_bytes: int = Field(
+        16 * 2**20,
+        ge=0,
+        description="Bytes of what texts say that are kept across changes of model, history and policy; 0: none.",
+    )
     max_in_flight: int = Field(
         256, ge=1, description="Requests that may wait for a decision; the next is heavy at once."
     )

@@ -15,10 +15,13 @@ from smart_routing.labels import QueryWeight
 from smart_routing.policy import Match, Override, Policy
 from smart_routing.request import Request
 from smart_routing.router import DecisionCache, LoadedModels, Router
-from smart_routing.routing import Case, Reason, RoutingDecision
+from smart_routing.routing import POLICY_CHAIN, Case, Reason, RoutingDecision
+from smart_routing.stages import Stage
 from tests.bundles import JoinModel
 
 MARKER = "zanzibar4711"
+CHECKS = 1 + len(POLICY_CHAIN) + len(Stage) - 1
+"""Of the time: before anything, after each rule, and after each stage but the look into the cache."""
 REQUEST = Request(query_id="q", sql="select 1", user="ana", submitted_at=datetime(2026, 10, 5, 12, tzinfo=UTC))
 
 
@@ -33,7 +36,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Model]:
 class BrokenSession:
     """A session that quotes its input when it fails."""
 
-    def run(self, *_: Any) -> list[Any]:
+    def io_binding(self) -> Any:
         raise RuntimeError(f"cannot score {MARKER}")
 
 
@@ -123,11 +126,11 @@ def test_cache_drops_the_least_recently_used() -> None:
     assert [cache.get(key) is not None for key in "abc"] == [True, False, True]
 
 
-@pytest.mark.parametrize("checks_in_time", range(11))
-def test_out_of_time_is_heavy_at_whatever_rule(make: Callable[..., Model], checks_in_time: int) -> None:
+@pytest.mark.parametrize("checks_in_time", range(CHECKS + 1))
+def test_out_of_time_is_heavy_at_whatever_rule_or_stage(make: Callable[..., Model], checks_in_time: int) -> None:
     ticks = chain(repeat(False, checks_in_time), repeat(True))
     decision = Router(model=make("1"), cache_entries=10).decide(REQUEST, out_of_time=lambda: next(ticks))
-    expected = Reason.DEADLINE if checks_in_time < 10 else Reason.MODEL
+    expected = Reason.DEADLINE if checks_in_time < CHECKS else Reason.MODEL
     assert decision.reason == expected
     assert (decision.weight == QueryWeight.HEAVY) == (expected == Reason.DEADLINE)
 
@@ -142,6 +145,44 @@ def test_deadline_is_not_cached(make: Callable[..., Model]) -> None:
     router = Router(model=make("1"), cache_entries=10)
     assert router.decide(REQUEST, out_of_time=lambda: True).reason == Reason.DEADLINE
     assert router.decide(REQUEST).reason == Reason.MODEL
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("select 1", list(Stage)),
+        ("drop table t", [Stage.CACHE, Stage.TOKENS, Stage.PARSE, Stage.FACTS]),
+        ("show tables", [Stage.CACHE, Stage.TOKENS]),
+    ],
+    ids=["read", "write", "unparsed"],
+)
+def test_stages_are_told_as_they_end(make: Callable[..., Model], sql: str, expected: list[Stage]) -> None:
+    router, told = Router(model=make("1"), cache_entries=10), list[Stage]()
+    router.decide(replace(REQUEST, sql=sql), stage_ended=told.append)
+    assert told == expected
+    told.clear()
+    router.decide(replace(REQUEST, sql=sql), stage_ended=told.append)
+    assert told == [Stage.CACHE]
+
+
+def test_text_read_once_is_not_read_again_for_another_model_history_or_policy(make: Callable[..., Model]) -> None:
+    router, told = Router(model=make("1"), cache_entries=10, facts_cache_bytes=2**20), list[Stage]()
+    router.decide(REQUEST)
+    router.models = LoadedModels(make("2", per_join=0.75))
+    router.history = Timeline([])
+    router.policy = Policy(revision="2-b", overrides=())
+    decision = router.decide(replace(REQUEST, user="bo"), stage_ended=told.append)
+    assert told == [Stage.CACHE, Stage.FEATURES, Stage.MODEL]
+    plain = Router(model=router.models.current, history=router.history, policy=router.policy)
+    assert decision == plain.decide(replace(REQUEST, user="bo"))
+
+
+def test_replies_are_identical_with_texts_kept_and_without(make: Callable[..., Model]) -> None:
+    plain, keeping = Router(model=make("1")), Router(model=make("1"), facts_cache_bytes=8 * 2**10)
+    for request in requests() * 2:
+        expected, found = plain.decide(request), keeping.decide(request)
+        assert found == expected
+        assert _bytes(found) == _bytes(expected)
 
 
 def test_failing_model_is_heavy_and_logged_without_its_message(

@@ -39,7 +39,7 @@ def test_more_than_may_wait_is_heavy_at_once(tmp_path: Path) -> None:
 
 def test_time_spent_waiting_for_others_counts(tmp_path: Path) -> None:
     routing = service(tmp_path, count())
-    reasons = [decision.reason for decision in asyncio.run(together(routing, 4, deadline=30))]
+    reasons = [decision.reason for decision in asyncio.run(together(routing, 4, deadline=45))]
     assert reasons == [Reason.MODEL, Reason.MODEL, Reason.DEADLINE, Reason.DEADLINE]
 
 
