@@ -140,8 +140,12 @@ def override(case: Case) -> RoutingDecision | None:
 def too_large(case: Case) -> RoutingDecision | None:
     """SQL of more than 1 MiB is not read at all."""
     sql = case.request.sql
-    over = len(sql) > MAX_SQL_BYTES or (len(sql) * 4 > MAX_SQL_BYTES and len(sql.encode()) > MAX_SQL_BYTES)
+    over = len(sql) > MAX_SQL_BYTES or (len(sql) * 4 > MAX_SQL_BYTES and _bytes(sql) > MAX_SQL_BYTES)
     return case.decide(QueryWeight.HEAVY, Reason.TOO_LARGE) if over else None
+
+
+def _bytes(sql: str) -> int:
+    return len(sql.encode("utf-8", "surrogatepass"))
 
 
 def unparsable(case: Case) -> RoutingDecision | None:

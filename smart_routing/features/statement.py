@@ -8,10 +8,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
-from sqlglot import Token, TokenType, exp
+from sqlglot import Token, exp
 from sqlglot.dialects.trino import Trino
 from sqlglot.errors import SqlglotError
 
+from smart_routing.features.effort import effort_of
 from smart_routing.features.text import Text, normalise, rough_tokens, tokenize
 from smart_routing.querylog.anonymize import template_fingerprint
 from smart_routing.stages import Stage, StageEnded, unwatched
@@ -46,12 +47,13 @@ class StatementKind(StrEnum):
 class ParseLimits:
     """Caps checked before the parser starts; over any of them a statement keeps its text features only.
 
-    `type_depth` bounds nested type constructors: `row(row(row(...` takes sqlglot 30.30 twice as long a level.
+    A token counts as often as the parser would read it (features/effort.py). Without a parse the first `tokens` tokens
+    make the text features.
     """
 
-    bytes: int = 64 * 1024
+    bytes: int = 32 * 1024
     depth: int = 300
-    tokens: int = 20_000
+    tokens: int = 3_000
     type_depth: int = 8
 
 
@@ -105,14 +107,11 @@ class _Words:
 
 def _read_words(inner: str, limits: ParseLimits) -> _Words:
     if _is_too_long(inner, limits):
-        return _Words(Text(inner, rough_tokens(inner[: limits.bytes])), [], ParseStatus.TOO_LONG)
+        return _Words(Text(inner, rough_tokens(inner[: limits.bytes])[: limits.tokens]), [], ParseStatus.TOO_LONG)
     tokens = tokenize(inner)
     if tokens is None:
-        return _Words(Text(inner, rough_tokens(inner)), [], ParseStatus.REJECTED)
-    text = Text(inner, normalise(tokens))
-    if len(tokens) > limits.tokens:
-        return _Words(text, tokens, ParseStatus.TOO_MANY_TOKENS)
-    return _Words(text, tokens, ParseStatus.TOO_DEEP if _nests_deeper(inner, tokens, limits) else None)
+        return _Words(Text(inner, rough_tokens(inner)[: limits.tokens]), [], ParseStatus.REJECTED)
+    return _Words(Text(inner, normalise(tokens[: limits.tokens])), tokens, _over(tokens, limits))
 
 
 def template_tokens(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> tuple[str, ...] | None:
@@ -122,9 +121,7 @@ def template_tokens(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> tuple[str
     """
     inner = _unwrap(sql)
     tokens = None if _is_too_long(inner, limits) else tokenize(inner)
-    if not tokens or len(tokens) > limits.tokens or _nests_deeper(inner, tokens, limits):
-        return None
-    return normalise(tokens)
+    return normalise(tokens) if tokens and _over(tokens, limits) is None else None
 
 
 _MOST_BYTES: Final = 4
@@ -156,37 +153,26 @@ def _parse(sql: str, tokens: list[Token]) -> exp.Expr | None:
     return trees[0] if len(trees) == 1 and not isinstance(trees[0], exp.Command) else None
 
 
-def _nests_deeper(sql: str, tokens: list[Token], limits: ParseLimits) -> bool:
-    """Whether brackets, or brackets that follow a type's name, nest past the limits."""
-    if sql.count("(") + sql.count("[") + sql.count("{") <= min(limits.depth, limits.type_depth):
-        return False
-    opened: list[bool] = []
-    types = 0
-    before: TokenType | None = None
-    for token in tokens:
-        kind = token.token_type
-        if kind in _OPENING:
-            opened.append(before in _TYPES)
-            types += opened[-1]
-            if len(opened) > limits.depth or types > limits.type_depth:
-                return True
-        elif kind in _CLOSING and opened:
-            types -= opened.pop()
-        before = kind
-    return False
+def _over(tokens: list[Token], limits: ParseLimits) -> ParseStatus | None:
+    """The cap that a parse of these tokens would break."""
+    if len(tokens) > limits.tokens:
+        return ParseStatus.TOO_MANY_TOKENS
+    effort = effort_of(tokens)
+    if effort.depth > limits.depth or effort.type_depth > limits.type_depth:
+        return ParseStatus.TOO_DEEP
+    return ParseStatus.TOO_MANY_TOKENS if effort.tokens > limits.tokens else None
 
 
-_OPENING: Final = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
-_CLOSING: Final = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
-_TYPES: Final = frozenset(Trino.parser_class.TYPE_TOKENS)
-
-_BLANK: Final = r"(?>(?:\s|--[^\n]*(?:\n|\Z)|/\*.*?\*/)*)"
+_PIECES: Final = 10_000
+"""Comments in a row, before or between the first words, that are passed over; behind more nothing is looked for."""
+_COMMENT: Final = r"--[^\n]*+(?:\n|\Z)|/\*.*?\*/"
+_BLANK: Final = rf"(?>(?:\s++|{_COMMENT}){{0,{_PIECES}}})"
 """Blanks and comments. Atomic: given back piece by piece, a comment would stretch to the end of a later one, in a time
 that doubles with each."""
 
-_LEADING: Final = re.compile(rf"(?:{_BLANK}\()*{_BLANK}", re.DOTALL)
+_LEADING: Final = re.compile(rf"(?>(?:[\s(]++|{_COMMENT}){{0,{_PIECES}}})", re.DOTALL)
 _WORD: Final = re.compile(rf"([a-z_]+){_BLANK}", re.DOTALL | re.IGNORECASE)
-_LITERAL: Final = re.compile(r"'((?:[^']|'')*)'", re.DOTALL)
+_LITERAL: Final = re.compile(r"'((?:[^']++|'')*+)'", re.DOTALL)
 
 _METADATA: Final = frozenset({"show", "describe", "desc", "explain", "use", "set", "reset", "prepare", "deallocate"})
 _WRITE: Final = frozenset(

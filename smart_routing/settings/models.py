@@ -42,7 +42,9 @@ class FeatureSettings(Settings):
     max_depth: int = Field(
         DEFAULT_LIMITS.depth, gt=0, le=1000, description="Nested brackets up to which SQL is parsed."
     )
-    max_tokens: int = Field(DEFAULT_LIMITS.tokens, gt=0, description="Tokens up to which SQL is parsed.")
+    max_tokens: int = Field(
+        DEFAULT_LIMITS.tokens, gt=0, description="Tokens up to which SQL is parsed, as the parser reads them."
+    )
     max_type_depth: int = Field(
         DEFAULT_LIMITS.type_depth, gt=0, le=12, description="Nested type constructors up to which SQL is parsed."
     )

@@ -99,10 +99,10 @@ def test_nothing_is_estimated_where_no_size_is_known(sql: str) -> None:
 @pytest.mark.parametrize(
     "sql",
     [
-        "select 1 from " + ", ".join(f"big t{n}" for n in range(3000)),
-        "select 1 from big where " + " and ".join(f"a{n} = {n}" for n in range(3000)),
-        "select 1 from big where " + " or ".join(f"a{n} = {n}" for n in range(3000)),
-        " union all ".join(["select a from big"] * 2000),
+        "select 1 from " + ", ".join(f"big t{n}" for n in range(900)),
+        "select 1 from big where " + " and ".join(f"a{n} = {n}" for n in range(700)),
+        "select 1 from big where " + " or ".join(f"a{n} = {n}" for n in range(700)),
+        " union all ".join(["select a from big"] * 450),
         "select 1 from " + "(select * from " * 90 + "big" + ") t" * 90,
         "select 1 from big where " + "(a = 1 and " * 90 + "true" + ")" * 90,
         f"with a0 as (select * from big), {DOUBLING} select * from a98",

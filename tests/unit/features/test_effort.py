@@ -1,0 +1,73 @@
+"""What a parse would read, told from the tokens."""
+
+import pytest
+
+from smart_routing.features.effort import Effort, effort_of
+from smart_routing.features.statement import ParseStatus, read_statement
+from smart_routing.features.text import tokenize
+
+
+def effort(sql: str) -> Effort:
+    return effort_of(tokenize(sql) or [])
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select a, b from t where c = 1 and d in (1, 2, 3)",
+        "select 1 from a cross join b cross join c",
+        "select 1 from a natural join b natural join c",
+        "select 1 from a, b, c where a.x = b.x",
+        "select cast(a as bigint), count(*) from (select 1) t",
+    ],
+    ids=["plain", "cross joins", "natural joins", "commas", "brackets"],
+)
+def test_plain_statement_is_read_once(sql: str) -> None:
+    assert effort(sql).tokens == len(tokenize(sql) or [])
+
+
+def test_joins_with_their_conditions_cost_what_they_are_long() -> None:
+    joins = [effort("select 1 from a" + " join b on a.x = b.x" * count).tokens for count in (0, 10, 20)]
+    assert joins[2] - joins[1] == joins[1] - joins[0]
+
+
+def test_each_join_without_a_condition_doubles_what_follows() -> None:
+    joins = [effort("select 1 from a" + " join b" * count).tokens for count in (9, 10, 11)]
+    assert joins[2] - joins[1] == 2 * (joins[1] - joins[0])
+
+
+def test_a_clause_or_a_closed_bracket_ends_the_joins_before_it() -> None:
+    ended = effort("select 1 from (select 1 from a join b join c) where d = 1 and e = 2").tokens
+    longer = effort("select 1 from (select 1 from a join b join c) where d = 1 and e = 2 and f = 3").tokens
+    assert longer - ended == 4
+
+
+def test_subscripts_in_a_row_cost_a_square() -> None:
+    rows = [effort("select a" + "[1]" * count).tokens for count in (100, 200, 400)]
+    assert rows[2] - rows[1] == pytest.approx(4 * (rows[1] - rows[0]), rel=0.05)
+    dotted = [effort("select a" + "[1].b" * count).tokens for count in (100, 200, 400)]
+    assert dotted[2] - dotted[1] == pytest.approx(4 * (dotted[1] - dotted[0]), rel=0.05)
+
+
+def test_a_token_counts_once_more_for_each_lambda_around_it() -> None:
+    assert effort("select f(x -> 1)").tokens == effort("select f(x, 1, 2)").tokens
+
+
+def test_depths_are_those_of_brackets_and_of_types_in_a_row() -> None:
+    found = effort("select f(g([1])), cast(a as row(b array(row(c int))))")
+    assert (found.depth, found.type_depth) == (4, 3)
+
+
+def test_brackets_that_nothing_opened_are_passed_over() -> None:
+    assert effort("select ))) 1 ]").depth == 0
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["select 1 from a" + " join b" * 30, "select a" + "[1]" * 200, "select " + "f(x -> " * 60 + "x" + ")" * 60],
+    ids=["joins", "subscripts", "lambdas"],
+)
+def test_short_statement_that_would_be_read_too_often_is_not_parsed(sql: str) -> None:
+    statement = read_statement(sql)
+    assert statement.parse_status is ParseStatus.TOO_MANY_TOKENS
+    assert statement.tree is None
