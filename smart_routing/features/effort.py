@@ -27,6 +27,7 @@ _AFTER_JOINS: Final = frozenset(
         TokenType.SEMICOLON,
     }
 )
+_LOOKS_OF_A_READ: Final = 10
 _TURNS: Final = _OPENING | _CLOSING | _JOINS | _CONDITIONS | _AFTER_JOINS | {TokenType.ARROW}
 
 
@@ -35,8 +36,8 @@ class Effort:
     """What sqlglot 30.30 would do: brackets and type constructors it would nest, tokens it would read.
 
     A token counts as often as it is read. A joined table without ON or USING has what follows it read twice, so n of
-    them 2^n times; `row(row(row(...` takes twice as long a level; a subscript looks again at all that it stands behind
-    and at all that is in it, a lambda at its body.
+    them 2^n times; `row(row(row(...` takes twice as long a level. Aggregates look again at all that is in them, lambdas
+    at their body, subscripts at all that they stand behind or that is in them; such a look is a tenth of a read.
     """
 
     depth: int
@@ -72,14 +73,14 @@ class _Walk:
         self._open: list[_Bracket] = []
         self._starts: dict[int, int] = {}
         self._types = self._joins = self._floor = self._lambdas = self._counted = 0
-        self._depth = self._type_depth = self._tokens = 0
+        self._depth = self._type_depth = self._reads = self._looks = 0
 
     def turn(self, place: int, kind: TokenType) -> None:
         self._count(place)
         if kind in _OPENING:
             self._enter(place)
         elif kind in _CLOSING:
-            self._leave(place, kind)
+            self._leave(place)
         elif kind in _JOINS:
             self._joins += self._before(place) not in _UNCONDITIONAL
         elif kind in _CONDITIONS:
@@ -91,11 +92,12 @@ class _Walk:
 
     def end(self) -> Effort:
         self._count(len(self._kinds))
-        return Effort(self._depth, self._type_depth, self._tokens)
+        return Effort(self._depth, self._type_depth, self._reads + self._looks // _LOOKS_OF_A_READ)
 
     def _count(self, place: int) -> None:
-        self._tokens += (place - self._counted) * ((1 << (self._types + self._joins)) + self._lambdas)
-        self._counted = place
+        tokens, self._counted = place - self._counted, place
+        self._reads += tokens << (self._types + self._joins)
+        self._looks += tokens * self._lambdas
 
     def _enter(self, place: int) -> None:
         self._open.append(_Bracket(self._start(place), self._types, self._floor, self._lambdas))
@@ -104,7 +106,7 @@ class _Walk:
         self._depth = max(self._depth, len(self._open))
         self._type_depth = max(self._type_depth, self._types)
 
-    def _leave(self, place: int, kind: TokenType) -> None:
+    def _leave(self, place: int) -> None:
         if not self._open:
             return
         bracket = self._open.pop()
@@ -115,8 +117,7 @@ class _Walk:
             bracket.lambdas,
         )
         self._starts[place] = bracket.start
-        if kind == TokenType.R_BRACKET:
-            self._tokens += place - bracket.start
+        self._looks += place - bracket.start
 
     def _start(self, place: int) -> int:
         """Where `a.b(c).d` begins, before the bracket at `place`: no bracket is gone through twice."""

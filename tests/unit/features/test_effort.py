@@ -14,13 +14,12 @@ def effort(sql: str) -> Effort:
 @pytest.mark.parametrize(
     "sql",
     [
-        "select a, b from t where c = 1 and d in (1, 2, 3)",
+        "select a, b from t where c = 1 and d = 2",
         "select 1 from a cross join b cross join c",
         "select 1 from a natural join b natural join c",
         "select 1 from a, b, c where a.x = b.x",
-        "select cast(a as bigint), count(*) from (select 1) t",
     ],
-    ids=["plain", "cross joins", "natural joins", "commas", "brackets"],
+    ids=["plain", "cross joins", "natural joins", "commas"],
 )
 def test_plain_statement_is_read_once(sql: str) -> None:
     assert effort(sql).tokens == len(tokenize(sql) or [])
@@ -39,18 +38,20 @@ def test_each_join_without_a_condition_doubles_what_follows() -> None:
 def test_a_clause_or_a_closed_bracket_ends_the_joins_before_it() -> None:
     ended = effort("select 1 from (select 1 from a join b join c) where d = 1 and e = 2").tokens
     longer = effort("select 1 from (select 1 from a join b join c) where d = 1 and e = 2 and f = 3").tokens
-    assert longer - ended == 4
+    assert longer - ended == 4  # and, f, =, 3
 
 
 def test_subscripts_in_a_row_cost_a_square() -> None:
     rows = [effort("select a" + "[1]" * count).tokens for count in (100, 200, 400)]
-    assert rows[2] - rows[1] == pytest.approx(4 * (rows[1] - rows[0]), rel=0.05)
+    assert rows[2] - rows[1] == pytest.approx(4 * (rows[1] - rows[0]), rel=0.2)
     dotted = [effort("select a" + "[1].b" * count).tokens for count in (100, 200, 400)]
-    assert dotted[2] - dotted[1] == pytest.approx(4 * (dotted[1] - dotted[0]), rel=0.05)
+    assert dotted[2] - dotted[1] == pytest.approx(4 * (dotted[1] - dotted[0]), rel=0.2)
 
 
-def test_a_token_counts_once_more_for_each_lambda_around_it() -> None:
-    assert effort("select f(x -> 1)").tokens == effort("select f(x, 1, 2)").tokens
+@pytest.mark.parametrize(("opening", "closing"), [("sum(", ")"), ("f(x -> ", ")"), ("(", ")[1]")], ids=repr)
+def test_nested_looks_cost_a_square(opening: str, closing: str) -> None:
+    rows = [effort("select " + opening * count + "a" + closing * count).tokens for count in (100, 200, 400)]
+    assert rows[2] - rows[1] > 3 * (rows[1] - rows[0])
 
 
 def test_depths_are_those_of_brackets_and_of_types_in_a_row() -> None:
@@ -64,7 +65,7 @@ def test_brackets_that_nothing_opened_are_passed_over() -> None:
 
 @pytest.mark.parametrize(
     "sql",
-    ["select 1 from a" + " join b" * 30, "select a" + "[1]" * 200, "select " + "f(x -> " * 60 + "x" + ")" * 60],
+    ["select 1 from a" + " join b" * 30, "select a" + "[1]" * 300, "select " + "f(x -> " * 120 + "x" + ")" * 120],
     ids=["joins", "subscripts", "lambdas"],
 )
 def test_short_statement_that_would_be_read_too_often_is_not_parsed(sql: str) -> None:

@@ -1,0 +1,1 @@
+"""Statements and requests made to hurt a router, and the judge of what it answers."""
