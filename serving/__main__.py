@@ -1,16 +1,14 @@
-"""`python -m serving`: the router with uvicorn set up as it should be."""
+"""`python -m serving`: the router on its server, in this process or in several."""
 
 import argparse
 import sys
 
-import uvicorn
-
-from serving.app import open_history, prepare, s3_client
-from serving.known_heavy.opening import open_known_heavy
+from serving.app import Components, assemble
+from serving.server import bind, serve
+from serving.workers import Workers
 from smart_routing.errors import SmartRoutingError
 from smart_routing.logs import configure_logging
-from smart_routing.settings import HistorySettings, KnownHeavySettings, ServingSettings
-from smart_routing.sources.opening import open_source
+from smart_routing.settings import ServingSettings
 
 
 def main() -> int:
@@ -21,22 +19,23 @@ def main() -> int:
     configure_logging(sys.stderr)
     try:
         settings = ServingSettings.load()
-        prepare(settings)
-        open_source(settings.source, s3_client)
-        open_known_heavy(KnownHeavySettings.load())
-        open_history(HistorySettings.load())
+        components = assemble(settings)
+        listener = bind(settings.host, settings.port)
     except SmartRoutingError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    uvicorn.run(
-        "serving.app:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        workers=settings.workers,
-        log_config=None,
-        access_log=False,
-    )
+
+    def work(parts: Components) -> None:
+        serve(
+            parts.data_app(),
+            listener,
+            drain_seconds=settings.drain_seconds,
+            owns_listener=settings.workers == 1,
+        )
+
+    if settings.workers > 1:
+        return Workers(settings.workers, lambda: work(assemble(settings, is_prepared=True)), listener=listener).run()
+    work(components)
     return 0
 
 

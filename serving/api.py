@@ -1,22 +1,26 @@
-"""The data port: POST /v1/route, POST /v1/trino-gateway/route, /healthz and /readyz."""
+"""The data port: both routes as plain ASGI, and by FastAPI what is asked rarely, /docs among it."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict
 
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.body import read_bounded
-from serving.errors import on_domain_error, on_unforeseen_error
+from serving.body import read_content
+from serving.errors import failure
 from serving.gateway_route import GatewayRoute
+from serving.headers import Headers, headers_of
+from serving.openapi import describe
+from serving.reply import Reply
 from serving.service import RoutingService
 from serving.wire import RoutingGroups, read_headers, reply_bytes
-from smart_routing.errors import SmartRoutingError
-from smart_routing.protocol import GATEWAY_ROUTE_PATH, HEADER_MODEL_VERSION, ROUTE_PATH
+from smart_routing.protocol import GATEWAY_ROUTE_PATH, ROUTE_PATH
 from smart_routing.route_body import read_body
 
 MAX_BODY_BYTES: Final = 4 * 2**20
@@ -31,9 +35,23 @@ class DataPort:
     deadline_ms: float
     gateway_route: GatewayRoute
 
+    async def decide(self, content: bytes, headers: Headers, *, arrived: float) -> Reply:
+        """One decision; `arrived` is on the monotonic clock. Raises what the contract has an error for."""
+        service = self.service
+        told = read_headers(headers, default_budget_ms=self.deadline_ms)
+        body = read_body(content)
+        decision = await service.decide(
+            body.request(in_transaction=told.in_transaction, now=service.clocks.now()),
+            deadline=arrived + told.budget_ms / 1000,
+            pin=told.pin,
+        )
+        reply = Reply(reply_bytes(body.query_id, decision, self.groups), model_version=decision.model_version)
+        service.metrics.total_seconds.observe(service.clocks.monotonic() - arrived)
+        return reply
+
 
 class DataState(TypedDict):
-    """What the lifespan yields: `request.state.data_port`."""
+    """What the lifespan yields: `state` of every scope."""
 
     data_port: DataPort
 
@@ -41,47 +59,59 @@ class DataState(TypedDict):
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[DataState]]
 
 
+class DataApp(FastAPI):
+    """FastAPI with two paths that never reach it: its request, response and middleware cost more than a decision."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        answer = HOT_PATHS.get(scope["path"]) if is_post else None
+        await (answer or super().__call__)(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        return describe(title=self.title, version=self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Hot:
+    """An endpoint that Starlette leaves as it is; it sees only requests that are no POST, and answers them by a 405."""
+
+    answer: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.answer(scope, receive, send)
+
+
 def create_data_app(lifespan: Lifespan) -> FastAPI:
     """The data port's application; `lifespan` yields its state."""
-    app = FastAPI(
-        title="Trino Smart Routing",
-        lifespan=lifespan,
-        openapi_url=None,
-        exception_handlers={SmartRoutingError: on_domain_error, Exception: on_unforeseen_error},
-    )
-    # Plain routes: FastAPI's dependency solving would cost a decision more than its parse.
-    app.add_route(ROUTE_PATH, route, methods=["POST"])
-    app.add_route(GATEWAY_ROUTE_PATH, route_for_gateway, methods=["POST"])
+    app = DataApp(title="Trino Smart Routing", lifespan=lifespan, redoc_url=None)
+    for path, answer in HOT_PATHS.items():
+        app.router.routes.append(Route(path, Hot(answer), methods=["POST"]))
     app.add_route("/healthz", healthz, methods=["GET"])
     app.add_route("/readyz", readyz, methods=["GET"])
     return app
 
 
-async def route(request: Request) -> Response:
+async def route(scope: Scope, receive: Receive, send: Send) -> None:
     """One decision."""
-    port: DataPort = request.state.data_port
-    clocks = port.service.clocks
-    arrived = clocks.monotonic()
-    content = await read_content(request)
-    request.state.content = content
-    headers = read_headers(request.headers, default_budget_ms=port.deadline_ms)
-    body = read_body(content)
-    decision = await port.service.decide(
-        body.request(in_transaction=headers.in_transaction, now=clocks.now()),
-        deadline=arrived + headers.budget_ms / 1000,
-        pin=headers.pin,
-    )
-    reply = reply_bytes(body.query_id, decision, port.groups)
-    port.service.metrics.total_seconds.observe(clocks.monotonic() - arrived)
-    version = {HEADER_MODEL_VERSION: decision.model_version} if decision.model_version else None
-    return Response(reply, headers=version, media_type="application/json")
+    port: DataPort = scope["state"]["data_port"]
+    arrived, headers, content = port.service.clocks.monotonic(), headers_of(scope), b""
+    try:
+        content = await read_content(headers, receive, max_bytes=MAX_BODY_BYTES)
+        reply = await port.decide(content, headers, arrived=arrived)
+    except Exception as error:  # each has a status
+        reply = failure(error, content)
+    await reply.send(send)
 
 
-async def route_for_gateway(request: Request) -> Response:
+async def route_for_gateway(scope: Scope, receive: Receive, send: Send) -> None:
     """One decision, as trino-gateway wants it told: whatever happens, a 200 with a group or none."""
-    port: DataPort = request.state.data_port
-    reply = await port.gateway_route.reply(request.headers, partial(read_content, request))
-    return Response(reply, media_type="application/json")
+    port: DataPort = scope["state"]["data_port"]
+    headers = headers_of(scope)
+    read = partial(read_content, headers, receive, max_bytes=MAX_BODY_BYTES)
+    await Reply(await port.gateway_route.reply(headers, read)).send(send)
+
+
+HOT_PATHS: Final[dict[str, ASGIApp]] = {ROUTE_PATH: route, GATEWAY_ROUTE_PATH: route_for_gateway}
 
 
 async def healthz(_: Request) -> Response:
@@ -94,8 +124,3 @@ async def readyz(request: Request) -> Response:
     port: DataPort = request.state.data_port
     model = port.service.router.models.current
     return PlainTextResponse(model.version if model else "no model is loaded", 200 if model else 503)
-
-
-async def read_content(request: Request) -> bytes:
-    """The body; raises `RequestTooLargeError` as soon as it is known to be over 4 MiB."""
-    return await read_bounded(request, max_bytes=MAX_BODY_BYTES)

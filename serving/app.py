@@ -70,6 +70,9 @@ class Components:
     decision_log: DecisionLog | None
     garbage: IdleCollection
 
+    def data_app(self) -> FastAPI:
+        return create_data_app(self.lifespan)
+
     def admin_app(self) -> FastAPI:
         return create_admin_app(self.admin_port, token_file=self.settings.admin_token_file)
 
@@ -126,15 +129,23 @@ def create_app(settings: ServingSettings | None = None) -> FastAPI:
     if settings is None:
         configure_logging(sys.stderr)
         settings = ServingSettings.load()
-    return create_data_app(assemble(settings).lifespan)
+    return assemble(settings).data_app()
 
 
 def assemble(
-    settings: ServingSettings, known_heavy: KnownHeavySettings | None = None, *, history: HistorySettings | None = None
+    settings: ServingSettings,
+    known_heavy: KnownHeavySettings | None = None,
+    *,
+    history: HistorySettings | None = None,
+    is_prepared: bool = False,
 ) -> Components:
-    """One worker's parts; raises `SettingsError` for settings that contradict each other."""
+    """One worker's parts; raises `SettingsError` for settings that contradict each other.
+
+    `is_prepared`: another process, whose child this one is, has done what is done once.
+    """
     known_heavy, history = known_heavy or KnownHeavySettings.load(), history or HistorySettings.load()
-    prepare(settings)
+    if not is_prepared:
+        prepare(settings)
     clocks, metrics = Clocks(now=lambda: datetime.now(UTC), monotonic=time.monotonic), Metrics.create()
     router = Router(
         cache_entries=settings.cache_entries,
@@ -143,7 +154,12 @@ def assemble(
     )
     recording = _recording(settings)
     service = RoutingService(
-        router, metrics=metrics, clocks=clocks, max_in_flight=settings.max_in_flight, recording=recording
+        router,
+        metrics=metrics,
+        clocks=clocks,
+        max_in_flight=settings.max_in_flight,
+        max_wait_seconds=settings.max_wait_ms / 1000,
+        recording=recording,
     )
     reloader = Reloader(
         open_source(settings.source, s3_client),

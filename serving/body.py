@@ -1,21 +1,35 @@
 """A request's body, up to a bound."""
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive
 
+from serving.headers import Headers, headers_of
 from smart_routing.errors import RequestError, RequestTooLargeError
 
 
 async def read_bounded(request: Request, *, max_bytes: int) -> bytes:
+    """The body of a request that Starlette has read the head of; raises what `read_content` does."""
+    return await read_content(headers_of(request.scope), request.receive, max_bytes=max_bytes)
+
+
+async def read_content(headers: Headers, receive: Receive, *, max_bytes: int) -> bytes:
     """The body; raises `RequestTooLargeError` as soon as it is known to be over `max_bytes`."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > max_bytes:
-        raise RequestTooLargeError(f"body has {declared} bytes: expected at most {max_bytes}")
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared) > max_bytes:
+        raise RequestTooLargeError(f"body has {int(declared)} bytes: expected at most {max_bytes}")
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        return _within(message.get("body", b""), max_bytes)
     content = bytearray()
-    try:
-        async for chunk in request.stream():
-            content += chunk
-            if len(content) > max_bytes:
-                raise RequestTooLargeError(f"body has more than {max_bytes} bytes")
-    except ClientDisconnect as error:
-        raise RequestError("the client went away before its body was complete") from error
-    return bytes(content)
+    while message["type"] == "http.request":
+        content += _within(message.get("body", b""), max_bytes - len(content))
+        if not message.get("more_body", False):
+            return bytes(content)
+        message = await receive()
+    raise RequestError("the client went away before its body was complete")
+
+
+def _within(chunk: bytes, room: int) -> bytes:
+    if len(chunk) > room:
+        raise RequestTooLargeError("body has more bytes than may be")
+    return chunk

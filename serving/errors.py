@@ -1,25 +1,33 @@
 """The one place where errors become HTTP."""
 
+import logging
 from http import HTTPStatus
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from serving.reply import Reply
 from serving.wire import error_bytes, query_id_of
 from smart_routing.errors import SmartRoutingError
+from smart_routing.logs import log_event, place_of
+
+_log = logging.getLogger(__name__)
 
 
-async def on_domain_error(request: Request, error: Exception) -> Response:
-    """The status that the error class carries."""
-    status = error.status if isinstance(error, SmartRoutingError) else HTTPStatus.INTERNAL_SERVER_ERROR
-    return _response(request, str(error), status)
+def failure(error: Exception, content: bytes = b"") -> Reply:
+    """The status that a domain error carries; a 500 for any other, where not even a fallback could be formed."""
+    if isinstance(error, SmartRoutingError):
+        return Reply(error_bytes(str(error), query_id_of(content)), error.status)
+    _report(error)
+    return Reply(error_bytes("Inference engine failed", query_id_of(content)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-async def on_unforeseen_error(request: Request, _: Exception) -> Response:
-    """Not even a fallback could be formed."""
-    return _response(request, "Inference engine failed", HTTPStatus.INTERNAL_SERVER_ERROR)
+async def on_domain_error(_: Request, error: Exception) -> Response:
+    """`failure` for the admin port."""
+    reply = failure(error)
+    return Response(reply.content, reply.status, media_type="application/json")
 
 
-def _response(request: Request, message: str, status: HTTPStatus) -> Response:
-    query_id = query_id_of(getattr(request.state, "content", b""))
-    return Response(error_bytes(message, query_id), status, media_type="application/json")
+def _report(error: Exception) -> None:
+    """Type and place only: messages may quote the statement."""
+    log_event(_log, "route_failed", level=logging.ERROR, error=type(error).__name__, where=place_of(error))

@@ -1,11 +1,12 @@
 """`GatewayRoute`: trino-gateway's question answered in the router's mode, and never with an error."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from serving.gateway_wire import NO_GROUP, GatewayBody, GatewayReply, client_group, read_gateway_body, trace_token
+from serving.headers import Headers
 from serving.service import RoutingService, Tracking
 from serving.wire import RoutingGroups
 from smart_routing.errors import RequestError, RequestTooLargeError
@@ -49,9 +50,9 @@ class GatewayRoute:
 
     def __post_init__(self) -> None:
         for outcome in GatewayOutcome:
-            self.service.metrics.gateway_replies.labels(outcome)
+            self.service.metrics.gateway_replies.foresee(outcome)
 
-    async def reply(self, headers: Mapping[str, str], read: Callable[[], Awaitable[bytes]]) -> bytes:
+    async def reply(self, headers: Headers, read: Callable[[], Awaitable[bytes]]) -> bytes:
         """The body of a 200; what cannot be decided goes to large, as far as the mode lets the router say so."""
         try:
             answer = await self._answer(headers, read)
@@ -62,14 +63,14 @@ class GatewayRoute:
         except Exception as error:  # a 500 would be logged by the gateway, and counted by nobody
             _report(error)
             answer = self._undecided(GatewayOutcome.FAILED)
-        self.service.metrics.gateway_replies.labels(answer.outcome).inc()
+        self.service.metrics.gateway_replies.count(answer.outcome)
         return answer.content
 
     @property
     def _rollout(self) -> Rollout:
         return self.service.router.policy.rollout
 
-    async def _answer(self, headers: Mapping[str, str], read: Callable[[], Awaitable[bytes]]) -> Answer:
+    async def _answer(self, headers: Headers, read: Callable[[], Awaitable[bytes]]) -> Answer:
         arrived = self.service.clocks.monotonic()
         if self._rollout.mode == RouterMode.OFF:
             return Answer(NO_GROUP, GatewayOutcome.OFF)
@@ -80,7 +81,7 @@ class GatewayRoute:
         self.service.metrics.total_seconds.observe(self.service.clocks.monotonic() - arrived)
         return answer
 
-    async def _decide(self, body: GatewayBody, headers: Mapping[str, str], *, deadline: float) -> Answer:
+    async def _decide(self, body: GatewayBody, headers: Headers, *, deadline: float) -> Answer:
         token, decision_id, rollout = trace_token(headers), self.new_decision_id(), self._rollout
         request = body.request(headers, decision_id=decision_id, now=self.service.clocks.now())
         treatment = rollout.treatment(request.user)

@@ -1,11 +1,12 @@
 """What trino-gateway's external router contract carries: the body of release 20 and the reply it takes."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
 import msgspec
 
+from serving.headers import Headers, header_name, text
+from serving.wire import names_transaction
 from smart_routing.errors import RequestError
 from smart_routing.features.statement import StatementKind
 from smart_routing.protocol import (
@@ -17,7 +18,6 @@ from smart_routing.protocol import (
     HEADER_USER,
 )
 from smart_routing.request import Request
-from smart_routing.route_body import in_transaction
 
 NO_GROUP: Final = b'{"routingGroup":null}'
 """Leaves the request to the gateway's default group."""
@@ -53,18 +53,18 @@ class GatewayBody(msgspec.Struct, frozen=True, rename="camel"):
     trino_query_properties: QueryProperties
     trino_request_user: RequestUser | None = None
 
-    def request(self, headers: Mapping[str, str], *, decision_id: str, now: datetime) -> Request:
+    def request(self, headers: Headers, *, decision_id: str, now: datetime) -> Request:
         """The statement; `decision_id` stands in for the query id that it does not have yet."""
         query, user = self.trino_query_properties, self.trino_request_user or RequestUser()
         return Request(
             query_id=decision_id,
             sql=query.body or "",
-            user=user.user or headers.get(HEADER_USER) or "",
+            user=user.user or text(headers, _USER) or "",
             submitted_at=now,
-            source=headers.get(HEADER_SOURCE) or None,
-            catalog=query.default_catalog or headers.get(HEADER_CATALOG) or None,
-            schema=query.default_schema or headers.get(HEADER_SCHEMA) or None,
-            in_transaction=in_transaction(headers),
+            source=text(headers, _SOURCE) or None,
+            catalog=query.default_catalog or text(headers, _CATALOG) or None,
+            schema=query.default_schema or text(headers, _SCHEMA) or None,
+            in_transaction=names_transaction(headers),
             gateway_kind=query.kind(),
         )
 
@@ -79,6 +79,13 @@ class GatewayReply(msgspec.Struct, frozen=True, rename="camel"):
     def to_bytes(self) -> bytes:
         return _encoder.encode(self)
 
+
+_USER: Final = header_name(HEADER_USER)
+_SOURCE: Final = header_name(HEADER_SOURCE)
+_CATALOG: Final = header_name(HEADER_CATALOG)
+_SCHEMA: Final = header_name(HEADER_SCHEMA)
+_TRACE_TOKEN: Final = header_name(HEADER_TRACE_TOKEN)
+_ROUTING_GROUP: Final = header_name(HEADER_ROUTING_GROUP)
 
 _decoder: Final = msgspec.json.Decoder(GatewayBody)
 _encoder: Final = msgspec.json.Encoder()
@@ -102,14 +109,14 @@ def read_gateway_body(content: bytes) -> GatewayBody:
         raise RequestError(f"body is not trino-gateway's: {error}") from error
 
 
-def trace_token(headers: Mapping[str, str]) -> str | None:
+def trace_token(headers: Headers) -> str | None:
     """The client's own."""
-    return headers.get(HEADER_TRACE_TOKEN) or None
+    return text(headers, _TRACE_TOKEN) or None
 
 
-def client_group(headers: Mapping[str, str]) -> str | None:
+def client_group(headers: Headers) -> str | None:
     """The routing group that the client wants."""
-    return headers.get(HEADER_ROUTING_GROUP) or None
+    return text(headers, _ROUTING_GROUP) or None
 
 
 def _statement_kind(query_type: str, category: str) -> StatementKind | None:

@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from serving.tallies import Distribution, Spread, Tally
 
 _SECONDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
 _PROBABILITY: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
+STAGE_WAIT: Final = "wait"
 STAGE_DECIDE: Final = "decide"
 STAGE_TOTAL: Final = "total"
 
@@ -21,12 +24,13 @@ class Metrics:
     """
 
     registry: CollectorRegistry
-    decisions: Counter
-    decide_seconds: Histogram
-    total_seconds: Histogram
-    heavy_probability: Histogram
-    fallbacks: Counter
-    gateway_replies: Counter
+    decisions: Tally
+    wait_seconds: Distribution
+    decide_seconds: Distribution
+    total_seconds: Distribution
+    heavy_probability: Distribution
+    fallbacks: Tally
+    gateway_replies: Tally
     model_info: Gauge
     model_reloads: Counter
     policy_reloads: Counter
@@ -44,25 +48,24 @@ class Metrics:
         """A fresh set, all at zero."""
         registry = CollectorRegistry()
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
-        histogram = partial(Histogram, registry=registry)
-        seconds = histogram(
+        tally, spread = partial(Tally, registry=registry), partial(Spread, registry=registry)
+        seconds = spread(
             "smart_routing_decision_seconds",
-            "Time of a decision: decide is the policy chain, total is body in to reply out.",
-            ["stage"],
-            buckets=_SECONDS,
+            "Time of a decision: wait is for others before it, decide is the policy chain, total is headers to reply.",
+            _SECONDS,
+            label="stage",
         )
         return cls(
             registry=registry,
-            decisions=counter("smart_routing_decisions_total", "Decisions.", ["decision", "reason", "model_version"]),
-            decide_seconds=seconds.labels(STAGE_DECIDE),
-            total_seconds=seconds.labels(STAGE_TOTAL),
-            heavy_probability=histogram(
-                "smart_routing_heavy_probability", "P(heavy) where the model decided.", buckets=_PROBABILITY
-            ),
-            fallbacks=counter(
-                "smart_routing_fallbacks_total", "Decisions that tell of the router's state.", ["reason"]
-            ),
-            gateway_replies=counter("smart_routing_gateway_replies_total", "Replies to trino-gateway.", ["outcome"]),
+            decisions=tally("smart_routing_decisions", "Decisions.", ["decision", "reason", "model_version"]),
+            wait_seconds=seconds.of(STAGE_WAIT),
+            decide_seconds=seconds.of(STAGE_DECIDE),
+            total_seconds=seconds.of(STAGE_TOTAL),
+            heavy_probability=spread(
+                "smart_routing_heavy_probability", "P(heavy) where the model decided.", _PROBABILITY
+            ).of(),
+            fallbacks=tally("smart_routing_fallbacks", "Decisions that tell of the router's state.", ["reason"]),
+            gateway_replies=tally("smart_routing_gateway_replies", "Replies to trino-gateway.", ["outcome"]),
             model_info=gauge(
                 "smart_routing_model_info", "1 for the version in force.", ["model_version", "feature_schema", "source"]
             ),

@@ -51,49 +51,59 @@ class RoutingService:
         metrics: Metrics,
         clocks: Clocks,
         max_in_flight: int,
+        max_wait_seconds: float,
         recording: Recording | None = None,
     ) -> None:
         self.router = router
         self.metrics = metrics
         self.clocks = clocks
         self._max_in_flight = max_in_flight
+        self._max_wait_seconds = max_wait_seconds
         self._recording = recording
         self._in_flight = 0
         for reason in FALLBACKS:
-            metrics.fallbacks.labels(reason)
+            metrics.fallbacks.foresee(reason)
 
     async def decide(
         self, request: Request, *, deadline: float, pin: str | None = None, tracking: Tracking = BY_QUERY_ID
     ) -> RoutingDecision:
-        """The decision, heavy where `deadline` (on the monotonic clock) passes or too many wait.
+        """The decision, heavy where `deadline` (on the monotonic clock) passes, or it waited too long or with too many.
 
         Raises only `UnknownModelVersionError`.
         """
-        if self._in_flight >= self._max_in_flight:
+        if self._in_flight >= self._max_in_flight or await self._wait() > self._max_wait_seconds:
             decision = self.router.fall_back(Reason.OVERLOADED, pin=pin)
         else:
-            decision = await self._decide(request, deadline=deadline, pin=pin)
+            decision = self._decide(request, deadline=deadline, pin=pin)
         self._record(request, decision, tracking)
         return decision
 
-    async def _decide(self, request: Request, *, deadline: float, pin: str | None) -> RoutingDecision:
-        monotonic = self.clocks.monotonic
+    async def _wait(self) -> float:
+        """Seconds until the turn comes: whatever has arrived by now is seen before the first of it is decided."""
+        arrived = self.clocks.monotonic()
         self._in_flight += 1
         try:
-            await asyncio.sleep(0)  # whatever has arrived by now is counted before the first of it is decided
-            started = monotonic()
-            decision = self.router.decide(request, pin=pin, out_of_time=lambda: monotonic() >= deadline)
-            self.metrics.decide_seconds.observe(monotonic() - started)
+            await asyncio.sleep(0)
         finally:
             self._in_flight -= 1
+        waited = self.clocks.monotonic() - arrived
+        self.metrics.wait_seconds.observe(waited)
+        return waited
+
+    def _decide(self, request: Request, *, deadline: float, pin: str | None) -> RoutingDecision:
+        monotonic = self.clocks.monotonic
+        started = monotonic()
+        decision = self.router.decide(request, pin=pin, out_of_time=lambda: monotonic() >= deadline)
+        self.metrics.decide_seconds.observe(monotonic() - started)
         return decision
 
     def _record(self, request: Request, decision: RoutingDecision, tracking: Tracking) -> None:
-        self.metrics.decisions.labels(decision.weight, decision.reason, decision.model_version or "none").inc()
+        metrics = self.metrics
+        metrics.decisions.count(decision.weight, decision.reason, decision.model_version or "none")
         if decision.heavy_probability is not None:
-            self.metrics.heavy_probability.observe(decision.heavy_probability)
+            metrics.heavy_probability.observe(decision.heavy_probability)
         if decision.reason in FALLBACKS:
-            self.metrics.fallbacks.labels(decision.reason).inc()
+            metrics.fallbacks.count(decision.reason)
         if self._recording is not None:
             row = self._recording.recorder.row(
                 request, decision, now=self.clocks.now(), decision_id=tracking.decision_id, mode=tracking.mode

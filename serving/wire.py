@@ -1,16 +1,16 @@
 """What POST /v1/route carries beside its body: the headers it minds and the reply it gives."""
 
 import math
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
 
+from serving.headers import Headers, header_name, text
 from smart_routing.errors import RequestError
 from smart_routing.features.schema import SCHEMA_HASH
 from smart_routing.labels import QueryWeight
-from smart_routing.protocol import HEADER_DEADLINE_MS, HEADER_MODEL_VERSION
+from smart_routing.protocol import HEADER_DEADLINE_MS, HEADER_MODEL_VERSION, HEADER_TRANSACTION_ID
 from smart_routing.route_body import in_transaction
 from smart_routing.routing import RoutingDecision
 
@@ -41,8 +41,14 @@ class RoutingGroups:
         return self.small if weight == QueryWeight.LIGHT else self.large
 
 
-@dataclass(frozen=True, slots=True)
-class RouteHeaders:
+class ErrorReply(msgspec.Struct, frozen=True, rename="camel"):
+    """The reply where there is no decision."""
+
+    error: str
+    query_id: str | None
+
+
+class RouteHeaders(msgspec.Struct, frozen=True):
     """What the headers of a request say; `budget_ms` may be zero or less where the caller is late already."""
 
     pin: str | None
@@ -51,6 +57,9 @@ class RouteHeaders:
 
 
 _encoder = msgspec.json.Encoder()
+_PIN = header_name(HEADER_MODEL_VERSION)
+_DEADLINE = header_name(HEADER_DEADLINE_MS)
+_TRANSACTION = header_name(HEADER_TRANSACTION_ID)
 
 
 def query_id_of(content: bytes) -> str | None:
@@ -62,13 +71,18 @@ def query_id_of(content: bytes) -> str | None:
     return None
 
 
-def read_headers(headers: Mapping[str, str], *, default_budget_ms: float) -> RouteHeaders:
+def read_headers(headers: Headers, *, default_budget_ms: float) -> RouteHeaders:
     """Raises `RequestError` for a deadline that is no number."""
     return RouteHeaders(
-        pin=headers.get(HEADER_MODEL_VERSION) or None,
-        budget_ms=_budget(headers.get(HEADER_DEADLINE_MS), default_budget_ms),
-        in_transaction=in_transaction(headers),
+        pin=text(headers, _PIN) or None,
+        budget_ms=_budget(text(headers, _DEADLINE), default_budget_ms),
+        in_transaction=names_transaction(headers),
     )
+
+
+def names_transaction(headers: Headers) -> bool:
+    """Whether the client names a live transaction."""
+    return in_transaction(text(headers, _TRANSACTION))
 
 
 def _budget(header: str | None, default: float) -> float:
@@ -100,4 +114,4 @@ def reply_bytes(query_id: str, decision: RoutingDecision, groups: RoutingGroups)
 
 
 def error_bytes(message: str, query_id: str | None) -> bytes:
-    return _encoder.encode({"error": message, "queryId": query_id})
+    return _encoder.encode(ErrorReply(message, query_id))

@@ -6,9 +6,9 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from functools import lru_cache, partial
 from hashlib import sha256
 from pathlib import Path
 from tempfile import mkstemp
@@ -30,6 +30,8 @@ from smart_routing.routing import Reason, RoutingDecision
 _log = logging.getLogger(__name__)
 
 MIN_KEY_BYTES: Final = 16
+HASHES_KEPT: Final = 4096
+"""Users whose hash is not computed again: it takes longer than the rest of a row."""
 
 
 class VectorLogging(StrEnum):
@@ -40,11 +42,11 @@ class VectorLogging(StrEnum):
     ALL = "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedDecision:
+class LoggedDecision(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One row. `user` is a keyed hash, `template` a fingerprint; `vector` has NaN where a feature is absent.
 
-    A statement without a query id yet has a `decision_id`, which its event will have as trace token.
+    A statement without a query id yet has a `decision_id`, which its event will have as trace token. Rows are equal
+    whose fields other than the vector are.
     """
 
     time: datetime
@@ -63,16 +65,25 @@ class LoggedDecision:
     policy_revision: str
     known_heavy_generation: str = NOTHING_KNOWN.generation
     mode: Treatment = Treatment.FULL
-    vector: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    vector: NDArray[np.float32] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LoggedDecision):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__struct_fields__ if name != "vector")
+
+    def __hash__(self) -> int:
+        return hash((self.time, self.query_id, self.decision_id))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRecorder:
     """Turns decisions into rows: `user_key` hides the users, `vectors` and `share` (0 to 1) say which vectors stay."""
 
-    user_key: bytes
-    vectors: VectorLogging = VectorLogging.NONE
-    share: float = 0.01
+    def __init__(self, *, user_key: bytes, vectors: VectorLogging = VectorLogging.NONE, share: float = 0.01) -> None:
+        self._vectors = vectors
+        self._share = share
+        self.user_hash: Final = lru_cache(HASHES_KEPT)(partial(_user_hash, user_key))
+        """16 hex of the HMAC-SHA256 of a user's name."""
 
     def row(
         self,
@@ -101,17 +112,17 @@ class DecisionRecorder:
             policy_revision=decision.policy_revision,
             known_heavy_generation=decision.known_heavy_generation,
             mode=mode,
-            vector=decision.vector if self._keeps_vector(request.query_id) else None,
+            vector=decision.vector if decision.vector is not None and self._keeps_vector(request.query_id) else None,
         )
 
-    def user_hash(self, user: str) -> str:
-        """16 hex of the HMAC-SHA256 of the user's name."""
-        return hmac.digest(self.user_key, user.encode("utf-8", "surrogatepass"), sha256).hex()[:16]
-
     def _keeps_vector(self, query_id: str) -> bool:
-        if self.vectors == VectorLogging.SAMPLE:
-            return crc32(query_id.encode("utf-8", "surrogatepass")) < self.share * 2**32
-        return self.vectors == VectorLogging.ALL
+        if self._vectors == VectorLogging.SAMPLE:
+            return crc32(query_id.encode("utf-8", "surrogatepass")) < self._share * 2**32
+        return self._vectors == VectorLogging.ALL
+
+
+def _user_hash(key: bytes, user: str) -> str:
+    return hmac.digest(key, user.encode("utf-8", "surrogatepass"), sha256).hex()[:16]
 
 
 def read_or_make_key(path: Path, fresh: bytes) -> bytes:

@@ -1,12 +1,10 @@
 """The body of POST /v1/route, which the router and explanations take alike."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
 
 from smart_routing.errors import RequestError
-from smart_routing.protocol import HEADER_TRANSACTION_ID
 from smart_routing.request import Request
 
 
@@ -58,9 +56,9 @@ def read_body(content: bytes) -> RouteBody:
         raise RequestError(f"body is not a routing request: {error}") from error
 
 
-def in_transaction(headers: Mapping[str, str]) -> bool:
-    """Whether the client names a live transaction."""
-    return headers.get(HEADER_TRANSACTION_ID, "none").strip().lower() not in ("none", "")
+def in_transaction(transaction_id: str | None) -> bool:
+    """Whether the client's X-Trino-Transaction-Id names a live transaction."""
+    return transaction_id is not None and transaction_id.strip().lower() not in ("none", "")
 
 
 _decoder = msgspec.json.Decoder(RouteBody)

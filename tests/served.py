@@ -10,7 +10,6 @@ from typing import Any, Self
 import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.api import create_data_app
 from serving.app import assemble
 from smart_routing.decision_log import LoggedDecision, read_decisions
 from smart_routing.settings import HistorySettings, KnownHeavySettings, ServingSettings
@@ -71,7 +70,7 @@ class Served:
         return self.components.admin_port.metrics.registry.get_sample_value(name, labels) or 0.0
 
     async def _start(self) -> None:
-        app = create_data_app(self.components.lifespan)
+        app = self.components.data_app()
         state = await self._stack.enter_async_context(self.components.lifespan(app))
         self._data = await self._client(with_state(app, dict(state)))
         self._admin = await self._client(self.components.admin_app())

@@ -29,7 +29,7 @@ from smart_routing.known_heavy.file import KnownHeavyFile
 from smart_routing.logs import configure_logging, log_event
 from smart_routing.policy import PolicyFile
 from smart_routing.policy_store import open_policy
-from smart_routing.protocol import EXPLAIN_PATH, HEADER_MODEL_VERSION
+from smart_routing.protocol import EXPLAIN_PATH, HEADER_MODEL_VERSION, HEADER_TRANSACTION_ID
 from smart_routing.querylog.s3 import SCHEME as S3_SCHEME
 from smart_routing.querylog.s3 import connect
 from smart_routing.querylog.store import open_store
@@ -139,7 +139,7 @@ def explain_app(desk: Desk, *, token_file: Path | None) -> FastAPI:
     @app.post(EXPLAIN_PATH)
     async def explain_json(request: Request) -> Response:
         asked = read_body(await _content(request)).request(
-            in_transaction=in_transaction(request.headers), now=datetime.now(UTC)
+            in_transaction=in_transaction(request.headers.get(HEADER_TRANSACTION_ID)), now=datetime.now(UTC)
         )
         explanation = await asyncio.to_thread(desk.explain, asked, request.headers.get(HEADER_MODEL_VERSION) or None)
         return Response(msgspec.json.encode(explanation), media_type="application/json", headers=_HEADERS)

@@ -46,11 +46,17 @@ class ServingSettings(Settings):
         ge=0,
         description="Bytes of what texts say that are kept across changes of model, history and policy; 0: none.",
     )
+    max_wait_ms: float = Field(
+        100.0, gt=0, description="Milliseconds that a request may wait for others; beyond them it is heavy at once."
+    )
     max_in_flight: int = Field(
-        256, ge=1, description="Requests that may wait for a decision; the next is heavy at once."
+        1024, ge=1, description="Requests that may wait for a decision; the next is heavy at once."
     )
     deadline_ms: float = Field(
         400.0, gt=0, description="Milliseconds for a decision where the request names no deadline."
+    )
+    drain_seconds: float = Field(
+        1.0, ge=0, le=60, description="Seconds after SIGTERM for which connections without a request are kept."
     )
     decision_log: Path | None = Field(Path("var/decision-log"), description="Folder of the decision log; empty: none.")
     decision_log_queue: int = Field(

@@ -19,10 +19,18 @@ NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
 REQUEST = Request(query_id="q", sql="select 1", user="ana", submitted_at=NOW)
 
 
-def service(folder: Path, ticks: Iterator[float], *, max_in_flight: int = 100) -> RoutingService:
+def service(
+    folder: Path, ticks: Iterator[float], *, max_in_flight: int = 100, max_wait_seconds: float = 10_000
+) -> RoutingService:
     router = Router(model=JoinModel().load(folder / "v1", version="1"))
     clocks = Clocks(now=lambda: NOW, monotonic=lambda: next(ticks))
-    return RoutingService(router, metrics=Metrics.create(), clocks=clocks, max_in_flight=max_in_flight)
+    return RoutingService(
+        router,
+        metrics=Metrics.create(),
+        clocks=clocks,
+        max_in_flight=max_in_flight,
+        max_wait_seconds=max_wait_seconds,
+    )
 
 
 async def together(routing: RoutingService, requests: int, *, deadline: float) -> list[RoutingDecision]:
@@ -47,3 +55,14 @@ def test_overloaded_service_still_tells_of_an_unknown_pin(tmp_path: Path) -> Non
     routing = service(tmp_path, count(), max_in_flight=0)
     with pytest.raises(UnknownModelVersionError):
         asyncio.run(routing.decide(REQUEST, deadline=10, pin="v9"))
+
+
+def test_who_waited_too_long_is_heavy_without_a_look_at_the_statement(tmp_path: Path) -> None:
+    routing = service(tmp_path, count(), max_wait_seconds=7)
+    decisions = asyncio.run(together(routing, 6, deadline=10_000))
+    reasons = [decision.reason for decision in decisions]
+    assert reasons == sorted(reasons)  # who came first is decided, who came last is not
+    assert set(reasons) == {Reason.MODEL, Reason.OVERLOADED}
+    assert routing.metrics.registry.get_sample_value(
+        "smart_routing_fallbacks_total", {"reason": "overloaded"}
+    ) == reasons.count(Reason.OVERLOADED)

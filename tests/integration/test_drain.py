@@ -1,0 +1,127 @@
+"""SIGTERM to a router that many clients ask without a pause: every request that was sent is answered."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from infra.local.processes import LOOPBACK, free_port, running
+from infra.local.servers.router import router
+from smart_routing.protocol import ROUTE_PATH
+from tests.bundles import JoinModel
+from tests.process_tree import alive, tree
+from tests.shell import own_environment
+from tests.waiting import wait_until
+
+BUSY: Final = 24
+PAUSING: Final = 8
+PAUSE_SECONDS: Final = 0.3
+"""Shorter than the second for which connections without a request are kept."""
+
+BODY: Final = json.dumps({"queryId": "q", "user": "ana", "sqlText": "select * from a join b on a.x = b.x"})
+
+
+@dataclass
+class Clients:
+    """Each asks on a connection for as long as it stays open, then on another, until it cannot connect."""
+
+    port: int
+    answered: int = 0
+    told_to_close: int = 0
+    lost: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def asking(self) -> Iterator[None]:
+        pauses = [0.0] * BUSY + [PAUSE_SECONDS] * PAUSING
+        threads = [threading.Thread(target=self._ask, args=(pause,), daemon=True) for pause in pauses]
+        for thread in threads:
+            thread.start()
+        yield
+        for thread in threads:
+            thread.join(20)
+        assert not any(thread.is_alive() for thread in threads)
+
+    def _ask(self, pause: float) -> None:
+        while True:
+            connection = HTTPConnection(LOOPBACK, self.port, timeout=10)
+            connection.auto_open = 0
+            try:
+                connection.connect()
+            except OSError:
+                return
+            if not self._use(connection, pause):
+                return
+
+    def _use(self, connection: HTTPConnection, pause: float) -> bool:
+        """Whether all was answered that was sent."""
+        is_last = False
+        while not is_last:
+            try:
+                connection.request("POST", ROUTE_PATH, BODY)
+                reply = connection.getresponse()
+                content = reply.read()
+            except (OSError, HTTPException) as error:
+                self.lost.append(repr(error))
+                return False
+            if reply.status != 200 or json.loads(content)["reason"] != "model":
+                self.lost.append(f"{reply.status} {content!r}")
+            self.answered += 1
+            is_last = reply.will_close
+            time.sleep(pause)
+        self.told_to_close += 1
+        connection.close()
+        return True
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("to_all", [False, True], ids=["to-the-parent", "to-the-group"])
+def test_every_request_that_was_sent_is_answered(
+    tmp_path: Path, workers: int, to_all: bool, figure: Callable[[str], None]
+) -> None:
+    JoinModel().publish(tmp_path / "v1")
+    environment = own_environment(
+        tmp_path,
+        SMART_ROUTING_SERVING_SOURCE=str(tmp_path / "v1"),
+        SMART_ROUTING_SERVING_WORKERS=str(workers),
+        SMART_ROUTING_SERVING_ADMIN_PORT=str(free_port()),
+    )
+    clients = Clients(free_port())
+    with running(router(tmp_path / "router", clients.port, environment=environment)) as process:
+        with clients.asking():
+            wait_until(lambda: clients.answered > 500, seconds=30)
+            processes, began = tree([process.pid]), time.monotonic()
+            (os.killpg if to_all else os.kill)(process.pid, signal.SIGTERM)
+            code = process.wait(15)
+        figure(f"drain of {workers} worker(s): {time.monotonic() - began:.1f} s, {clients.answered} answers, 0 lost")
+    assert clients.lost == []
+    assert clients.told_to_close >= BUSY + PAUSING
+    assert code == (-signal.SIGTERM if workers == 1 else 0)
+    assert len(processes) == (1 if workers == 1 else workers + 1)
+    assert alive(processes) == set()
+
+
+def test_connections_that_stay_silent_do_not_keep_the_router(tmp_path: Path) -> None:
+    JoinModel().publish(tmp_path / "v1")
+    environment = own_environment(
+        tmp_path,
+        SMART_ROUTING_SERVING_SOURCE=str(tmp_path / "v1"),
+        SMART_ROUTING_SERVING_ADMIN_PORT="0",
+        SMART_ROUTING_SERVING_DRAIN_SECONDS="0.2",
+    )
+    server = router(tmp_path / "router", free_port(), environment=environment)
+    with running(server) as process:
+        connection = HTTPConnection(server.url.removeprefix("http://"), timeout=10)
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().read() == b"ok"
+        process.terminate()
+        process.wait(5)
+        connection.close()
