@@ -3,8 +3,9 @@
 import argparse
 import sys
 
+from serving.accepting import bind
 from serving.app import Components, assemble
-from serving.server import bind, serve
+from serving.server import serve
 from serving.workers import Workers
 from smart_routing.errors import SmartRoutingError
 from smart_routing.logs import configure_logging

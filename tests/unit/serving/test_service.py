@@ -16,6 +16,8 @@ from smart_routing.routing import Reason, RoutingDecision
 from tests.bundles import JoinModel
 
 NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
+WAITED = ("smart_routing_decision_seconds_sum", {"stage": "wait"})
+SHED = ("smart_routing_fallbacks_total", {"reason": "overloaded"})
 REQUEST = Request(query_id="q", sql="select 1", user="ana", submitted_at=NOW)
 
 
@@ -37,18 +39,29 @@ async def together(routing: RoutingService, requests: int, *, deadline: float) -
     return await asyncio.gather(*(routing.decide(REQUEST, deadline=deadline) for _ in range(requests)))
 
 
+def reasons(decisions: list[RoutingDecision]) -> list[Reason]:
+    return [decision.reason for decision in decisions]
+
+
 def test_more_than_may_wait_is_heavy_at_once(tmp_path: Path) -> None:
+    """One has its turn, three wait; a turn is shorter than a tick, so that each decision is one."""
     routing = service(tmp_path, count(), max_in_flight=3)
-    decisions = asyncio.run(together(routing, 5, deadline=10_000))
-    assert [decision.reason for decision in decisions] == [Reason.MODEL] * 3 + [Reason.OVERLOADED] * 2
-    assert decisions[4].weight == QueryWeight.HEAVY
-    assert asyncio.run(together(routing, 3, deadline=10_000))[2].reason == Reason.MODEL
+    decisions = asyncio.run(together(routing, 6, deadline=10_000))
+    assert reasons(decisions) == [Reason.MODEL] * 4 + [Reason.OVERLOADED] * 2
+    assert decisions[5].weight == QueryWeight.HEAVY
+    assert reasons(asyncio.run(together(routing, 4, deadline=10_000))) == [Reason.MODEL] * 4
 
 
 def test_time_spent_waiting_for_others_counts(tmp_path: Path) -> None:
     routing = service(tmp_path, count())
-    reasons = [decision.reason for decision in asyncio.run(together(routing, 4, deadline=45))]
-    assert reasons == [Reason.MODEL, Reason.MODEL, Reason.DEADLINE, Reason.DEADLINE]
+    found = reasons(asyncio.run(together(routing, 4, deadline=45)))
+    assert found == [Reason.MODEL, Reason.MODEL, Reason.DEADLINE, Reason.DEADLINE]
+
+
+def test_requests_of_one_turn_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    routing = service(tmp_path, (tick / 1e6 for tick in count()), max_in_flight=1)
+    assert reasons(asyncio.run(together(routing, 50, deadline=10_000))) == [Reason.MODEL] * 50
+    assert routing.metrics.registry.get_sample_value(*WAITED) == 0.0
 
 
 def test_overloaded_service_still_tells_of_an_unknown_pin(tmp_path: Path) -> None:
@@ -59,10 +72,7 @@ def test_overloaded_service_still_tells_of_an_unknown_pin(tmp_path: Path) -> Non
 
 def test_who_waited_too_long_is_heavy_without_a_look_at_the_statement(tmp_path: Path) -> None:
     routing = service(tmp_path, count(), max_wait_seconds=7)
-    decisions = asyncio.run(together(routing, 6, deadline=10_000))
-    reasons = [decision.reason for decision in decisions]
-    assert reasons == sorted(reasons)  # who came first is decided, who came last is not
-    assert set(reasons) == {Reason.MODEL, Reason.OVERLOADED}
-    assert routing.metrics.registry.get_sample_value(
-        "smart_routing_fallbacks_total", {"reason": "overloaded"}
-    ) == reasons.count(Reason.OVERLOADED)
+    found = reasons(asyncio.run(together(routing, 6, deadline=10_000)))
+    assert found == sorted(found)  # who came first is decided, who came last is not
+    assert set(found) == {Reason.MODEL, Reason.OVERLOADED}
+    assert routing.metrics.registry.get_sample_value(*SHED) == found.count(Reason.OVERLOADED)
