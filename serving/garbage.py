@@ -1,4 +1,4 @@
-"""`IdleCollection`: cycles are looked for when nobody asks; reference counts free the memory of a worker that decides."""
+"""`IdleCollection`: cycles are looked for when nobody asks; reference counts free memory while a worker decides."""
 
 import gc
 from collections.abc import Callable

@@ -93,11 +93,11 @@ def _facts(statement: Statement, tree: Tree | None) -> Facts:
 
 def _values(statement: Statement, tree: Tree | None) -> list[float]:
     return [
-        *(feature(statement.text) for feature in TEXT_FEATURES),
+        *[feature(statement.text) for feature in TEXT_FEATURES],
         PARSE_STATUS_CODES[statement.parse_status],
         *([feature(tree) for feature in TREE_FEATURES] if tree else _NO_TREE),
     ]
 
 
 def _tables(tree: Tree) -> tuple[TableName, ...]:
-    return tuple(TableName(intern(table.catalog), intern(table.db), intern(table.name)) for table in tree.tables)
+    return tuple([TableName(intern(table.catalog), intern(table.db), intern(table.name)) for table in tree.tables])

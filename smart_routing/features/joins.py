@@ -30,12 +30,12 @@ def join_count(tree: Tree) -> float:
 
 def outer_join_count(tree: Tree) -> float:
     """LEFT, RIGHT and FULL joins."""
-    return float(sum(bool(join.args.get("side")) for join in tree.all(exp.Join)))
+    return float(sum([bool(join.args.get("side")) for join in tree.all(exp.Join)]))
 
 
 def cross_join_count(tree: Tree) -> float:
     """Joins with neither ON nor USING: CROSS JOIN and commas."""
-    return float(sum(not (join.args.get("on") or join.args.get("using")) for join in tree.all(exp.Join)))
+    return float(sum([not (join.args.get("on") or join.args.get("using")) for join in tree.all(exp.Join)]))
 
 
 def join_graph_density(tree: Tree) -> float:
@@ -47,10 +47,10 @@ def join_graph_density(tree: Tree) -> float:
 
 def missing_join_conditions(tree: Tree) -> float:
     """Conditions short of a connected join graph, over all SELECTs; above 0 a Cartesian product is likely."""
-    return float(sum(max(0, graph.sources - 1 - len(graph.edges)) for graph in tree.graphs))
+    return float(sum([max(0, graph.sources - 1 - len(graph.edges)) for graph in tree.graphs]))
 
 
 def join_inequality_count(tree: Tree) -> float:
     """Comparisons other than equality between columns of two sources: such a join cannot hash."""
     linking = (found for found in tree.comparisons if found.edge is not None)
-    return float(sum(not isinstance(found.node, exp.EQ) for found in linking))
+    return float(sum([not isinstance(found.node, exp.EQ) for found in linking]))

@@ -37,7 +37,7 @@ def cte_count(tree: Tree) -> float:
 
 def subquery_count(tree: Tree) -> float:
     """Queries inside brackets, IN and EXISTS included, CTEs not."""
-    return float(sum(isinstance(select.parent, _BRACKETS) for select in tree.all(exp.Select, exp.SetOperation)))
+    return float(sum([isinstance(select.parent, _BRACKETS) for select in tree.all(exp.Select, exp.SetOperation)]))
 
 
 def window_count(tree: Tree) -> float:
@@ -52,7 +52,7 @@ def aggregate_count(tree: Tree) -> float:
 
 def distinct_aggregate_count(tree: Tree) -> float:
     """Aggregates over DISTINCT values, exact or approximate."""
-    exact = sum(isinstance(node.args.get("this"), exp.Distinct) for node in tree.all(exp.AggFunc))
+    exact = sum([isinstance(node.args.get("this"), exp.Distinct) for node in tree.all(exp.AggFunc)])
     return exact + tree.count(exp.ApproxDistinct)
 
 
@@ -63,7 +63,7 @@ def distinct_count(tree: Tree) -> float:
 
 def group_key_count(tree: Tree) -> float:
     """Expressions that GROUP BY lists."""
-    return float(sum(len(group.expressions) for group in tree.all(exp.Group)))
+    return float(sum([len(group.expressions) for group in tree.all(exp.Group)]))
 
 
 def order_by_count(tree: Tree) -> float:
@@ -89,12 +89,12 @@ def top_limit(tree: Tree) -> float:
 
 def projection_count(tree: Tree) -> float:
     """Expressions that all SELECTs list."""
-    return float(sum(len(select.expressions) for select in tree.all(exp.Select)))
+    return float(sum([len(select.expressions) for select in tree.all(exp.Select)]))
 
 
 def star_count(tree: Tree) -> float:
     """SELECT * and t.*; count(*) is none."""
-    return float(sum(not isinstance(star.parent, exp.AggFunc) for star in tree.all(exp.Star)))
+    return float(sum([not isinstance(star.parent, exp.AggFunc) for star in tree.all(exp.Star)]))
 
 
 def where_count(tree: Tree) -> float:
@@ -105,7 +105,7 @@ def where_count(tree: Tree) -> float:
 def unfiltered_select_count(tree: Tree) -> float:
     """SELECTs that read something and have no WHERE."""
     reading = (select for select in tree.all(exp.Select) if select.args.get("from_"))
-    return float(sum(not select.args.get("where") for select in reading))
+    return float(sum([not select.args.get("where") for select in reading]))
 
 
 def and_count(tree: Tree) -> float:
@@ -120,7 +120,7 @@ def or_count(tree: Tree) -> float:
 
 def not_count(tree: Tree) -> float:
     """NOT, as in NOT IN and NOT LIKE too."""
-    negated = sum(bool(like.args.get("negate")) for like in tree.all(exp.Like, exp.ILike))
+    negated = sum([bool(like.args.get("negate")) for like in tree.all(exp.Like, exp.ILike)])
     return tree.count(exp.Not) + negated
 
 
@@ -136,7 +136,7 @@ def inequality_count(tree: Tree) -> float:
 
 def in_list_count(tree: Tree) -> float:
     """IN predicates with a list."""
-    return float(sum(bool(node.expressions) for node in tree.all(exp.In)))
+    return float(sum([bool(node.expressions) for node in tree.all(exp.In)]))
 
 
 def longest_in_list(tree: Tree) -> float:
@@ -152,7 +152,7 @@ def like_count(tree: Tree) -> float:
 def leading_wildcard_like_count(tree: Tree) -> float:
     """LIKE patterns that begin with a wildcard."""
     patterns = (like.args.get("expression") for like in tree.all(exp.Like, exp.ILike))
-    return float(sum(isinstance(pattern, exp.Literal) and pattern.name[:1] in {"%", "_"} for pattern in patterns))
+    return float(sum([isinstance(pattern, exp.Literal) and pattern.name[:1] in {"%", "_"} for pattern in patterns]))
 
 
 def regexp_count(tree: Tree) -> float:
@@ -162,7 +162,7 @@ def regexp_count(tree: Tree) -> float:
 
 def case_count(tree: Tree) -> float:
     """CASE and IF."""
-    return float(sum(not isinstance(node.parent, exp.Case) for node in tree.all(exp.Case, exp.If)))
+    return float(sum([not isinstance(node.parent, exp.Case) for node in tree.all(exp.Case, exp.If)]))
 
 
 def function_count(tree: Tree) -> float:

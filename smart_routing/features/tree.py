@@ -58,14 +58,16 @@ class Tree:
     own: Mapping[int, Own]
     branches: Sequence[exp.Expr]
 
-    def all(self, *families: type[exp.Expr]) -> Iterable[exp.Expr]:
+    def all(self, *families: type[exp.Expr]) -> Sequence[exp.Expr]:
         """Every node of these `FAMILIES`, which have no type in common."""
         if len(families) == 1:
             return self.nodes.get(families[0], ())
-        return chain.from_iterable(self.nodes.get(family, ()) for family in families)
+        return list(chain.from_iterable([self.nodes.get(family, ()) for family in families]))
 
     def count(self, *families: type[exp.Expr]) -> float:
         """How many nodes `all` gives."""
+        if len(families) == 1:
+            return float(len(self.nodes.get(families[0], ())))
         return float(sum([len(self.nodes.get(family, ())) for family in families]))
 
     def take_apart(self) -> None:
@@ -199,8 +201,10 @@ _PLAIN: Final = frozenset({type(None), str, bool, int})
 def _source_tables(nodes: Mapping[type[exp.Expr], Sequence[exp.Expr]]) -> tuple[exp.Table, ...]:
     """Real tables: names that a WITH defines are not."""
     named = {cte.alias.lower() for cte in nodes.get(exp.CTE, ())}
-    tables = (table for table in nodes.get(exp.Table, ()) if isinstance(table, exp.Table))
-    return tuple(table for table in tables if table.name and (table.db or table.name.lower() not in named))
+    tables = [table for table in nodes.get(exp.Table, ()) if isinstance(table, exp.Table) and table.name]
+    if not named:
+        return tuple(tables)
+    return tuple([table for table in tables if table.name.lower() not in named or table.db])
 
 
 def limit_of(count: exp.Expr | None) -> float | None:

@@ -1,8 +1,10 @@
 """`featurize`: a request becomes the vector that every model sees. Training, monitoring and serving all call it."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import isnan
 from typing import Final
 
 import numpy as np
@@ -75,8 +77,9 @@ class Featurizer:
         known = self._known(request, facts, history)
         vector = self._absent.copy()
         vector[: len(FACT_NAMES)] = facts.values
-        vector[len(FACT_NAMES) : len(DENSE_NAMES)] = known.dense
-        columns = vector.data[len(DENSE_NAMES) :]  # numpy would take several times as long for each
+        memory = vector.data  # numpy would take several times as long for each value
+        memory[len(FACT_NAMES) : len(DENSE_NAMES)] = array("f", known.dense)
+        columns = memory[len(DENSE_NAMES) :]
         for place, value in chain(known.names.items(), self._vocabulary.tfidf(facts.tokens).items()):
             columns[place] = value  # type: ignore[call-overload]  # typeshed knows memory of whole numbers only
         return vector
@@ -130,7 +133,7 @@ def _values(columns: dict[int, float]) -> NDArray[np.float32]:
 
 def has_past(vector: NDArray[np.float32]) -> bool:
     """Whether the history knew anything at all of the request: its template, its user, its source or a table."""
-    return not bool(np.isnan(vector[PAST]).all())
+    return not all(map(isnan, vector[PAST].tolist()))
 
 
 def without_past(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

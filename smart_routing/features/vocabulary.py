@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from itertools import chain, pairwise
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from smart_routing.errors import BundleError
 
@@ -23,19 +23,6 @@ def terms(tokens: Sequence[str]) -> Iterable[str]:
 class _Weight:
     place: int
     idf: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Weights:
-    words: Mapping[str, _Weight]
-    pairs: Mapping[tuple[str, str], _Weight]
-
-
-Term = TypeVar("Term", str, tuple[str, str])
-
-
-def _found(weights: Mapping[Term, _Weight], counts: Mapping[Term, int]) -> list[tuple[_Weight, int]]:
-    return [(weight, count) for term, count in counts.items() if (weight := weights.get(term)) is not None]
 
 
 @dataclass(frozen=True)
@@ -66,10 +53,11 @@ class Vocabulary:
         """
         if " ".join(tokens).count(" ") >= len(tokens):
             return self._tfidf_of_any(tokens)
-        counts = chain(
-            _found(self._weights.words, Counter(tokens)), _found(self._weights.pairs, Counter(pairwise(tokens)))
-        )
-        return {weight.place: (1.0 + math.log(count)) * weight.idf for weight, count in counts}
+        weights = self._weights
+        found: Iterable[str | tuple[str, str]] = chain(tokens, pairwise(tokens))
+        counts = Counter(filter(weights.__contains__, found))
+        known = [(weights[term], count) for term, count in counts.items()]
+        return {weight.place: (1.0 + math.log(count)) * weight.idf for weight, count in known}
 
     def _tfidf_of_any(self, tokens: Sequence[str]) -> dict[int, float]:
         """Where a name has a blank in it, one word may be the same term as two."""
@@ -78,14 +66,13 @@ class Vocabulary:
         return {places[term]: (1.0 + math.log(count)) * self.idf[term] for term, count in counts.items()}
 
     @cached_property
-    def _weights(self) -> "_Weights":
-        """The terms that have a column, so that no pair of words need be put together to look it up."""
-        weights = {term: _Weight(place, self.idf[term]) for term, place in self.places.items() if term in self.idf}
-        pairs = {term: term.split(" ") for term in weights if term.count(" ") == 1}
-        return _Weights(
-            words={term: weight for term, weight in weights.items() if " " not in term},
-            pairs={(first, second): weights[term] for term, (first, second) in pairs.items()},
-        )
+    def _weights(self) -> dict[str | tuple[str, str], _Weight]:
+        """Of the terms that have a column; two words apart, so that none need be put together to be looked up."""
+        weights: dict[str | tuple[str, str], _Weight] = {}
+        for term in self.places.keys() & self.idf.keys():
+            first, blank, second = term.partition(" ")
+            weights[(first, second) if blank else term] = _Weight(self.places[term], self.idf[term])
+        return weights
 
     def names(self, buckets: Iterable[str]) -> dict[int, float]:
         """Place -> 1 of the context buckets that have a column."""

@@ -1,5 +1,6 @@
 """The history features: what a model sees of the past of a statement's template, user, source and tables."""
 
+from math import isnan, nan
 from typing import Final
 
 import numpy as np
@@ -8,6 +9,7 @@ from smart_routing.history.keys import SUBJECTS
 from smart_routing.history.measures import MEASURES, RUN_MEASURES, Matrix
 
 _TABLE: Final = SUBJECTS.index("table")
+_RUNS: Final = len(RUN_MEASURES)
 _BYTES, _ROWS = MEASURES.index("bytes"), MEASURES.index("rows")
 
 HISTORY_FEATURES: Final[dict[str, str]] = {
@@ -31,9 +33,14 @@ HISTORY_FEATURES: Final[dict[str, str]] = {
 
 def history_features(measures: Matrix) -> list[float]:
     """The values of `HISTORY_FEATURES` for one statement; `measures` are those of its keys, in their order."""
-    tables = measures[_TABLE:]
-    alone = measures[:_TABLE, : len(RUN_MEASURES)].ravel().tolist()
-    return [*alone, *_largest(tables[:, : len(RUN_MEASURES)]), *_sizes(tables)]
+    rows: list[list[float]] = measures.tolist()  # of so few numbers Python is done before numpy has begun
+    alone = [value for row in rows[:_TABLE] for value in row[:_RUNS]]
+    tables = rows[_TABLE:]
+    return [
+        *alone,
+        *_largest([row[:_RUNS] for row in tables]),
+        *_sizes([row for row in tables if not isnan(row[_ROWS])]),
+    ]
 
 
 def table_rows(measures: Matrix) -> list[float]:
@@ -42,19 +49,24 @@ def table_rows(measures: Matrix) -> list[float]:
     return rows
 
 
-def _largest(values: Matrix) -> list[float]:
+def _largest(rows: list[list[float]]) -> list[float]:
     """Of each column, NaN left out unless there is nothing else."""
-    if not len(values):
-        return [np.nan] * values.shape[1]
-    largest: list[float] = np.fmax.reduce(values, axis=0).tolist()
-    return largest
+    if len(rows) == 1:
+        return rows[0]
+    known = [[value for value in column if not isnan(value)] for column in zip(*rows, strict=True)]
+    return [max(column, default=nan) for column in known] if rows else [nan] * _RUNS
 
 
-def _sizes(tables: Matrix) -> list[float]:
-    sized = tables[~np.isnan(tables[:, _ROWS])]
-    if not len(sized):
-        return [np.nan] * 6
-    rows = np.sort(sized[:, _ROWS])[::-1]
-    second = float(rows[1]) if len(rows) > 1 else np.nan
-    volume = sized[:, _BYTES]
-    return [float(volume.max()), float(volume.sum()), float(rows[0]), second, float(rows.sum()), float(len(sized))]
+def _sizes(sized: list[list[float]]) -> list[float]:
+    """Of tables whose size is known."""
+    if not sized:
+        return [nan] * 6
+    rows = sorted([row[_ROWS] for row in sized], reverse=True)
+    volume = [row[_BYTES] for row in sized]
+    second = rows[1] if len(rows) > 1 else nan
+    return [max(volume), _sum(volume), rows[0], second, _sum(rows), float(len(sized))]
+
+
+def _sum(values: list[float]) -> float:
+    """As numpy adds single precision, whose rounding models have learnt from: two values are rounded by the vector."""
+    return sum(values) if len(values) < 3 else float(np.array(values, dtype=np.float32).sum())

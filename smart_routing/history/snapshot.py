@@ -2,6 +2,7 @@
 
 import io
 import json
+from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -44,11 +45,12 @@ class Snapshot:
     def measures(self, keys: tuple[int, ...]) -> Matrix:
         if not len(self.keys):
             return NO_HISTORY.measures(keys)
-        wanted = np.array(keys, dtype=np.int64)
-        places = np.searchsorted(self.keys, wanted)
-        places[places == len(self.keys)] = 0
-        found: Matrix = self.rows[places]
-        found[self.keys[places] != wanted] = np.nan
+        known, last = self.keys.data, len(self.keys) - 1
+        places = [min(bisect_left(known, key), last) for key in keys]  # of few keys sooner than numpy's search
+        found: Matrix = self.rows.take(places, axis=0)
+        for row, (place, key) in enumerate(zip(places, keys, strict=True)):
+            if known[place] != key:
+                found[row] = np.nan
         return found
 
     @classmethod
