@@ -28,6 +28,8 @@ _AFTER_JOINS: Final = frozenset(
     }
 )
 _LOOKS_OF_A_READ: Final = 10
+_LOOKS_OF_A_SUBSCRIPT: Final = 100
+"""What sqlglot prepares to find the type of an index, however short."""
 _TURNS: Final = _OPENING | _CLOSING | _JOINS | _CONDITIONS | _AFTER_JOINS | {TokenType.ARROW}
 
 
@@ -102,6 +104,8 @@ class _Walk:
     def _enter(self, place: int) -> None:
         self._open.append(_Bracket(self._start(place), self._types, self._floor, self._lambdas))
         self._types += self._before(place) in _TYPES
+        if self._kinds[place] == TokenType.L_BRACKET and self._before(place) != TokenType.ARRAY:
+            self._looks += _LOOKS_OF_A_SUBSCRIPT
         self._floor = self._joins
         self._depth = max(self._depth, len(self._open))
         self._type_depth = max(self._type_depth, self._types)
