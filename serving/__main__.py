@@ -1,15 +1,8 @@
-"""`python -m serving`: the router on its server, in this process or in several."""
+"""`python -m serving`: the router."""
 
 import argparse
+import gc
 import sys
-
-from serving.accepting import bind
-from serving.app import Components, assemble
-from serving.server import serve
-from serving.workers import Workers
-from smart_routing.errors import SmartRoutingError
-from smart_routing.logs import configure_logging
-from smart_routing.settings import ServingSettings
 
 
 def main() -> int:
@@ -17,27 +10,10 @@ def main() -> int:
     argparse.ArgumentParser(
         prog="python -m serving", description="Serve the router. Settings: docs/configuration.md."
     ).parse_args()
-    configure_logging(sys.stderr)
-    try:
-        settings = ServingSettings.load()
-        components = assemble(settings)
-        listener = bind(settings.host, settings.port)
-    except SmartRoutingError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
+    gc.disable()  # until all is imported: to look through code for garbage takes a sixth of the start
+    from serving.start import start
 
-    def work(parts: Components) -> None:
-        serve(
-            parts.data_app(),
-            listener,
-            drain_seconds=settings.drain_seconds,
-            owns_listener=settings.workers == 1,
-        )
-
-    if settings.workers > 1:
-        return Workers(settings.workers, lambda: work(assemble(settings, is_prepared=True)), listener=listener).run()
-    work(components)
-    return 0
+    return start()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from shutil import copymode
 from typing import IO, TYPE_CHECKING, Final, Protocol
 
 import msgspec
-from botocore.exceptions import ClientError
 
+from smart_routing.s3_errors import client_error
 from smart_routing.stored_file import LocalFile, S3Object, StoredFile, WatchedFile, error_code, failures, parse_address
 from smart_routing.whole_file import replace_file
 
@@ -92,7 +92,7 @@ class S3Policy(S3Object):
         with failures(self, "written"):
             try:
                 put(IfMatch=was.tag) if was else put(IfNoneMatch="*")
-            except ClientError as error:
+            except client_error() as error:
                 if error_code(error) in _CHANGED:
                     return False
                 raise

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError
-
 from smart_routing.errors import StoredFileError
 from smart_routing.querylog.s3 import SCHEME
+from smart_routing.s3_errors import checksum_error, client_error, core_error
 from smart_routing.whole_file import replace_file
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_s3 import S3Client
 
 _READS: Final = 16
@@ -97,7 +97,7 @@ class S3Object:
         with failures(self, "read"):
             try:
                 return self.s3.head_object(Bucket=self.bucket, Key=self.key)["ETag"]
-            except ClientError as error:
+            except client_error() as error:
                 if error_code(error) in _ABSENT:
                     return None
                 raise
@@ -105,7 +105,7 @@ class S3Object:
     def read(self) -> StoredFile | None:
         with failures(self, "read"):
             for _ in range(_READS - 1):
-                with suppress(FlexibleChecksumError):
+                with suppress(checksum_error()):
                     return self._get()
             return self._get()
 
@@ -116,7 +116,7 @@ class S3Object:
     def _get(self) -> StoredFile | None:
         try:
             found = self.s3.get_object(Bucket=self.bucket, Key=self.key)
-        except ClientError as error:
+        except client_error() as error:
             if error_code(error) in _ABSENT:
                 return None
             raise
@@ -149,7 +149,7 @@ def open_file(url: str, connect_s3: Callable[[], "S3Client"], *, what: str) -> F
     return LocalFile(found, what) if isinstance(found, Path) else S3Object(found.bucket, found.key, connect_s3(), what)
 
 
-def error_code(error: ClientError) -> str | None:
+def error_code(error: "ClientError") -> str | None:
     """What S3 calls the failure."""
     return error.response.get("Error", {}).get("Code")
 
@@ -161,5 +161,5 @@ def failures(file: WatchedFile, done: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoredFileError(f"{file.what} {file} cannot be {done}: {error.strerror}") from error
-    except (BotoCoreError, ClientError) as error:
+    except (core_error(), client_error()) as error:
         raise StoredFileError(f"{file.what} {file} cannot be {done}: {' '.join(str(error).split())}") from error

@@ -5,12 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-
 from smart_routing.errors import QueryLogError
+from smart_routing.s3_errors import client_error, core_error
 
 if TYPE_CHECKING:
+    from botocore.config import Config
     from mypy_boto3_s3 import S3Client
 
 SCHEME: Final = "s3://"
@@ -26,9 +25,11 @@ def connect(endpoint_url: str | None, *, patience_seconds: float | None = None) 
     return boto3.client("s3", endpoint_url=endpoint_url, config=_impatient(patience_seconds))
 
 
-def _impatient(seconds: float | None) -> Config | None:
+def _impatient(seconds: float | None) -> "Config | None":
     if seconds is None:
         return None
+    from botocore.config import Config
+
     return Config(connect_timeout=seconds, read_timeout=seconds, retries={"total_max_attempts": 1})
 
 
@@ -70,6 +71,6 @@ def s3_failures(url: str) -> Iterator[None]:
     """Turns what S3 refuses, or a network that fails, into a one-line `QueryLogError`."""
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (client_error(), core_error()) as error:
         reason = " ".join(str(error).split())
         raise QueryLogError(f"{url} cannot be used: {reason}; expected a reachable bucket and valid keys") from error

@@ -4,9 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from smart_routing.errors import BundleError, RegistryError, SettingsError
+from smart_routing.s3_errors import client_error, core_error
 from smart_routing.sources.source import FILES, MANIFEST_DIGEST, BundleRef, parse_digest, version_of
 
 if TYPE_CHECKING:
@@ -50,9 +49,9 @@ def read_object(s3: "S3Client", url: str) -> bytes:
     bucket, _, key = url.removeprefix(SCHEME).partition("/")
     try:
         return s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    except ClientError as error:
+    except client_error() as error:
         if error.response.get("Error", {}).get("Code") in _ABSENT:
             raise BundleError(f"{url} does not exist") from error
         raise RegistryError(f"{url} cannot be read: {' '.join(str(error).split())}") from error
-    except BotoCoreError as error:
+    except core_error() as error:
         raise RegistryError(f"{url} cannot be read: {' '.join(str(error).split())}") from error
