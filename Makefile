@@ -14,7 +14,7 @@ export OMP_WAIT_POLICY ?= passive
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 RIVALS := .venv-rivals
 
-.PHONY: help setup demo stack stack-down querylog bench-isolation bench-offline test check format format-check lint types imports docs lock services rivals bench proof clean
+.PHONY: help setup demo stack stack-down querylog bench-isolation bench-offline bench-swaps test check format format-check lint types imports docs lock services rivals bench proof clean
 
 # uv does not read pip's configuration: an index, a certificate or a time limit set for pip is handed on.
 define as_pip
@@ -66,6 +66,9 @@ bench-isolation: setup ## light statements with and without routing, 5 pairs; BE
 
 bench-offline: setup ## training on a drawn log of 1.2 M rows: time, memory, statements a second; BENCH_ARGS="--rows 100000"
 	@$(BIN)/python -m benchmarks.offline --keep $(BENCH_ARGS)
+
+bench-swaps: setup ## 100 swaps of the model under load, 9 pairs of legs; BENCH_ARGS="--pairs 6 --seconds 5"
+	@$(BIN)/python -m benchmarks.swaps $(BENCH_ARGS)
 
 test: setup ## every test this machine can run; names what it cannot run, and why
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -16,6 +16,7 @@ from serving.errors import on_domain_error
 from serving.history_watch import HistoryWatch
 from serving.known_heavy.api import KnownHeavyDesk, known_heavy_routes
 from serving.metrics import Metrics
+from serving.quarantine import Quarantined
 from serving.reloader import Refusal, Reloader, ReloadOutcome
 from smart_routing.errors import SmartRoutingError
 from smart_routing.features.schema import SCHEMA_HASH
@@ -36,6 +37,15 @@ class RefusalReply(Wire):
     time: datetime
 
 
+class QuarantineReply(Wire):
+    """The version, or the history snapshot, that was rolled back and is not taken again, unless it was released."""
+
+    name: str
+    reason: str
+    time: datetime
+    released: bool
+
+
 class CertificateReply(Wire):
     """What the version in force promises (smart_routing.bundle.Certificate)."""
 
@@ -50,6 +60,7 @@ class ModelReply(Wire):
 
     version: str | None
     previous_version: str | None
+    loaded_versions: tuple[str, ...]
     manifest_sha256: str | None
     threshold: float | None
     certificate: CertificateReply | None
@@ -62,6 +73,8 @@ class ModelReply(Wire):
     loaded_at: datetime | None
     last_refusal: RefusalReply | None
     last_error: str | None
+    quarantined: QuarantineReply | None
+    history_quarantined: QuarantineReply | None
 
 
 class RefreshReply(Wire):
@@ -82,12 +95,13 @@ class AdminPort:
     history: HistoryWatch
 
     def model(self) -> ModelReply:
-        models, status = self.router.models, self.reloader.status
+        models, status, in_force = self.router.models, self.reloader.status, self.reloader.in_force
         model, history = models.current, self.history.in_force
         certificate = model.bundle.threshold.certificate if model else None
         return ModelReply(
             version=model.version if model else None,
             previous_version=models.previous.version if models.previous else None,
+            loaded_versions=tuple(one.version for one in models.all),
             manifest_sha256=model.bundle.manifest_sha256 if model else None,
             threshold=model.probability(model.threshold) if model else None,
             certificate=CertificateReply(**asdict(certificate)) if certificate else None,
@@ -96,10 +110,12 @@ class AdminPort:
             known_heavy_generation=self.router.known_heavy.generation,
             history_snapshot=history.snapshot if history is not None else None,
             history_as_of=history.as_of if history is not None else None,
-            source=status.source,
-            loaded_at=status.loaded_at,
+            source=in_force.source if in_force else None,
+            loaded_at=in_force.since if in_force else None,
             last_refusal=_refusal(status.last_refusal),
             last_error=status.last_error,
+            quarantined=_quarantined(self.reloader.quarantined),
+            history_quarantined=_quarantined(self.history.quarantined),
         )
 
 
@@ -125,6 +141,16 @@ def create_admin_app(port: AdminPort, *, token_file: Path | None) -> FastAPI:
         outcome = await asyncio.to_thread(port.reloader.check, force=True)
         return RefreshReply(outcome=outcome, model=port.model())
 
+    @app.post("/v1/model/release")
+    async def release() -> RefreshReply:
+        outcome = await asyncio.to_thread(port.reloader.release)
+        return RefreshReply(outcome=outcome, model=port.model())
+
+    @app.post("/v1/history/release")
+    async def release_history() -> ModelReply:
+        await asyncio.to_thread(port.history.release)
+        return port.model()
+
     app.include_router(known_heavy_routes(port.known_heavy))
     return app
 
@@ -139,3 +165,7 @@ def _guard(token_file: Path | None) -> Callable[[Request], Awaitable[None]]:
 
 def _refusal(refusal: Refusal | None) -> RefusalReply | None:
     return RefusalReply(**asdict(refusal)) if refusal else None
+
+
+def _quarantined(held: Quarantined | None) -> QuarantineReply | None:
+    return QuarantineReply(**asdict(held)) if held else None

@@ -21,18 +21,18 @@ from fastapi import FastAPI
 from serving.admin import AdminPort, create_admin_app
 from serving.api import DataPort, DataState, create_data_app
 from serving.background import Background
+from serving.following import Around, Following, trip_limits
 from serving.garbage import IdleCollection
 from serving.gateway_groups import check_gateway_groups
 from serving.gateway_route import GatewayRoute
-from serving.history_watch import HistoryWatch
 from serving.known_heavy.api import KnownHeavyDesk
 from serving.known_heavy.opening import open_known_heavy
 from serving.known_heavy.watch import KnownHeavyWatch
 from serving.listener import bind, listening
 from serving.metrics import Metrics
 from serving.policy_watch import PolicyWatch
-from serving.reloader import Reloader
 from serving.service import Clocks, Recording, RoutingService
+from serving.tripwire import Tripwire
 from serving.wire import RoutingGroups
 from smart_routing.callers import is_loopback, read_token
 from smart_routing.decision_log import DecisionLog, DecisionRecorder, VectorLogging, read_or_make_key
@@ -42,9 +42,8 @@ from smart_routing.policy import PolicyFile
 from smart_routing.policy_store import open_policy
 from smart_routing.querylog.s3 import connect
 from smart_routing.router import Router
-from smart_routing.settings import HistorySettings, KnownHeavySettings, S3Settings, ServingSettings
+from smart_routing.settings import HistorySettings, KnownHeavySettings, ReloadSettings, S3Settings, ServingSettings
 from smart_routing.sources.opening import open_source
-from smart_routing.sources.store import BundleStore
 from smart_routing.stored_file import FileStore, open_file
 
 if TYPE_CHECKING:
@@ -53,6 +52,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 LOG_FLUSH_SECONDS: Final = 0.2
+LOAD_PAUSE_SECONDS: Final = 0.003
+"""After each statement that a new version is tried on, so that few decisions meet one, and none a row of them."""
 GATEWAY_TIMEOUT_SECONDS: Final = 2.0
 WATCH_PATIENCE_SECONDS: Final = 1.5
 """For S3: a look that takes longer would hold up the start, the expiry of overrides, and the next look."""
@@ -65,6 +66,7 @@ class Components:
     settings: ServingSettings
     data_port: DataPort
     admin_port: AdminPort
+    tripwire: Tripwire
     policy_watch: PolicyWatch | None
     known_heavy_watch: KnownHeavyWatch
     decision_log: DecisionLog | None
@@ -108,6 +110,7 @@ class Components:
             Background("known-heavy-watch", self.known_heavy_watch.step),
             Background("history-watch", self.admin_port.history.step),
             Background("idle-collection", self.garbage.step),
+            Background("tripwire", self.tripwire.step),
         ]
         if self.policy_watch is not None:
             backgrounds.append(Background("policy-watch", self.policy_watch.step))
@@ -138,6 +141,7 @@ def assemble(
     *,
     history: HistorySettings | None = None,
     is_prepared: bool = False,
+    reload: ReloadSettings | None = None,
 ) -> Components:
     """One worker's parts; raises `SettingsError` for settings that contradict each other.
 
@@ -152,7 +156,7 @@ def assemble(
         facts_cache_bytes=settings.facts_cache_bytes,
         keep_vectors=VectorLogging(settings.vectors) != VectorLogging.NONE,
     )
-    recording = _recording(settings)
+    recording, following = _recording(settings), _following(settings, reload, router, metrics=metrics, clocks=clocks)
     service = RoutingService(
         router,
         metrics=metrics,
@@ -160,16 +164,7 @@ def assemble(
         max_in_flight=settings.max_in_flight,
         max_wait_seconds=settings.max_wait_ms / 1000,
         recording=recording,
-    )
-    reloader = Reloader(
-        open_source(settings.source, s3_client),
-        router,
-        store=BundleStore(settings.state_dir),
-        metrics=metrics,
-        source_name=settings.source,
-        poll_seconds=settings.poll_seconds,
-        clock=clocks.now,
-        random=random.Random(),  # noqa: S311  # jitter, not a secret
+        tripwire=following.tripwire,
     )
     store = open_known_heavy(known_heavy)
     groups = _groups(settings)
@@ -183,17 +178,35 @@ def assemble(
         ),
         admin_port=AdminPort(
             router=router,
-            reloader=reloader,
+            reloader=following.reloader(open_source(settings.source, s3_client)),
             metrics=metrics,
             known_heavy=KnownHeavyDesk(store=store, ttl=known_heavy.ttl, clock=clocks.now),
-            history=HistoryWatch(open_history(history), router, metrics=metrics, poll_seconds=history.poll_seconds),
+            history=following.history(open_history(history), history),
         ),
+        tripwire=following.tripwire,
         policy_watch=_policy_watch(settings, router, metrics=metrics, clock=clocks.now),
         known_heavy_watch=KnownHeavyWatch(
             store, router, metrics=metrics, poll_seconds=known_heavy.poll_seconds, clock=clocks.now
         ),
         decision_log=recording.log if recording else None,
         garbage=IdleCollection(lambda: router.asked),
+    )
+
+
+def _following(
+    settings: ServingSettings, reload: ReloadSettings | None, router: Router, *, metrics: Metrics, clocks: Clocks
+) -> Following:
+    limits = reload or ReloadSettings.load()
+    jitter = random.Random()  # noqa: S311  # no secret
+    return Following(
+        router=router,
+        metrics=metrics,
+        around=Around(
+            clocks=clocks, cpu=time.thread_time, pause=partial(time.sleep, LOAD_PAUSE_SECONDS), random=jitter
+        ),
+        settings=settings,
+        limits=limits,
+        tripwire=Tripwire(trip_limits(limits), monotonic=clocks.monotonic),
     )
 
 

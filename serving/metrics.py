@@ -33,8 +33,10 @@ class Metrics:
     gateway_replies: Tally
     model_info: Gauge
     model_reloads: Counter
+    model_quarantined: Gauge
     policy_reloads: Counter
     history_reloads: Counter
+    history_quarantined: Gauge
     history_info: Gauge
     history_keys: Gauge
     history_as_of: Gauge
@@ -72,6 +74,11 @@ class Metrics:
             model_reloads=counter(
                 "smart_routing_model_reloads_total", "Attempts to take another version.", ["outcome"]
             ),
+            model_quarantined=gauge(
+                "smart_routing_model_quarantined",
+                "1 for a version that was rolled back and is not taken again.",
+                ["model_version"],
+            ),
             policy_reloads=counter(
                 "smart_routing_policy_reloads_total", "Attempts to take another policy file.", ["outcome"]
             ),
@@ -85,6 +92,11 @@ class Metrics:
             ),
             history_reloads=counter(
                 "smart_routing_history_reloads_total", "Attempts to take another history snapshot.", ["outcome"]
+            ),
+            history_quarantined=gauge(
+                "smart_routing_history_quarantined",
+                "1 for a snapshot that was rolled back and is not taken again.",
+                ["snapshot"],
             ),
             history_info=gauge("smart_routing_history_info", "1 for the history snapshot in force.", ["snapshot"]),
             history_keys=gauge(

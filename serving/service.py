@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from serving.metrics import Metrics
+from serving.tripwire import Tripwire
 from smart_routing.decision_log import DecisionLog, DecisionRecorder
 from smart_routing.request import Request
 from smart_routing.rollout import Treatment
@@ -56,6 +57,7 @@ class RoutingService:
         max_in_flight: int,
         max_wait_seconds: float,
         recording: Recording | None = None,
+        tripwire: Tripwire | None = None,
     ) -> None:
         self.router = router
         self.metrics = metrics
@@ -63,6 +65,7 @@ class RoutingService:
         self._max_in_flight = max_in_flight
         self._max_wait_seconds = max_wait_seconds
         self._recording = recording
+        self._tripwire = tripwire
         self._in_flight = 0
         self._turn_began: float | None = None
         for reason in FALLBACKS:
@@ -115,6 +118,8 @@ class RoutingService:
     def _record(self, request: Request, decision: RoutingDecision, tracking: Tracking) -> None:
         metrics = self.metrics
         metrics.decisions.count(decision.weight, decision.reason, decision.model_version or "none")
+        if self._tripwire is not None:
+            self._tripwire.note(decision)
         if decision.heavy_probability is not None:
             metrics.heavy_probability.observe(decision.heavy_probability)
         if decision.reason in FALLBACKS:

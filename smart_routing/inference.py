@@ -1,6 +1,7 @@
 """`Model`: a bundle made ready to score; session, vocabulary and threshold in one immutable piece."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Self
@@ -24,6 +25,10 @@ _INPUT: Final = "features"
 _SCORES: Final = "probabilities"
 
 
+def go_on() -> None:
+    """No pause."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """One version, loaded. `version` is `v<number>-<first 6 hex of the manifest's sha256>`."""
@@ -39,13 +44,17 @@ class Model:
         object.__setattr__(self, "_bound", _BoundRow(self.session, vector_length(self.bundle.vocabulary)))
 
     @classmethod
-    def load(cls, bundle: Bundle, *, version: str) -> Self:
-        """Build the session, warm it and prove the golden rows; raises `BundleError` if any of it fails."""
+    def load(cls, bundle: Bundle, *, version: str, pause: Callable[[], None] = go_on) -> Self:
+        """Build the session, warm it and prove the golden rows; raises `BundleError` if any of it fails.
+
+        `pause` is called after each row, for a thread that has others wait for it.
+        """
         model = cls(f"v{version}-{bundle.manifest_sha256[:6]}", bundle, open_session(bundle.model))
         if not bundle.golden:
             raise BundleError("golden.jsonl has no rows: expected at least one")
         for row in bundle.golden:
             model._check(row)
+            pause()
         return model
 
     @property

@@ -3,12 +3,12 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from typing import Final
 
-from smart_routing.errors import OutOfTimeError, UnknownModelVersionError
+from smart_routing.errors import OutOfTimeError
 from smart_routing.facts_cache import FactsCache
 from smart_routing.features.facts import Facts
 from smart_routing.features.vector import Featurizer
@@ -16,6 +16,7 @@ from smart_routing.history.measures import NO_HISTORY, HistorySource
 from smart_routing.inference import Model
 from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy
 from smart_routing.labels import QueryWeight
+from smart_routing.loaded_models import LoadedModels
 from smart_routing.logs import log_event, place_of
 from smart_routing.policy import NO_POLICY, Policy
 from smart_routing.request import Request
@@ -33,27 +34,6 @@ OutOfTime = Callable[[], bool]
 def never() -> bool:
     """No deadline."""
     return False
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModels:
-    """The versions a request may be decided by: the one in force and the one before it."""
-
-    current: Model | None = None
-    previous: Model | None = None
-
-    def find(self, pin: str | None) -> Model | None:
-        """The version that `pin` names, its suffix optional; the current one without a pin.
-
-        Raises `UnknownModelVersionError` for a version that is not loaded.
-        """
-        if pin is None:
-            return self.current
-        for model in (self.current, self.previous):
-            if model is not None and pin in (model.version, model.version.rpartition("-")[0]):
-                return model
-        loaded = ", ".join(model.version for model in (self.current, self.previous) if model) or "none"
-        raise UnknownModelVersionError(f"model version {pin!r} is not loaded: expected one of {loaded}")
 
 
 class Router:

@@ -40,13 +40,17 @@ GOLDEN_SQL = "select * from a join b on a.x = b.x"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinModel:
-    """The score is `per_join` for each JOIN, at most 1; heavy at or above `threshold`, or `without_history`."""
+    """The score is `per_join` for each JOIN, at most 1; heavy at or above `threshold`, or `without_history`.
+
+    `work` is a number of useless exponentials that each score costs.
+    """
 
     per_join: float = 0.25
     threshold: float = 0.5
     without_history: float | None = None
     bound: float = 0.05
     probability: ProbabilityMap = AS_SCORED
+    work: int = 0
 
     def content(self) -> dict[str, bytes]:
         """The files of the bundle."""
@@ -55,7 +59,7 @@ class JoinModel:
             sql=GOLDEN_SQL, catalog="c", schema="s", submitted_at="2026-10-05T12:00:00+00:00", score=self.per_join
         )
         return {
-            MODEL: join_onnx(self.per_join).SerializeToString(),
+            MODEL: join_onnx(self.per_join, work=self.work).SerializeToString(),
             BOOSTER: b"a booster that only explanations read",
             VOCABULARY: TEST_VOCABULARY.to_bytes(),
             THRESHOLD: Threshold(
@@ -80,7 +84,7 @@ class JoinModel:
         return Model.load(read_bundle(folder, manifest_sha256=self.publish(folder)), version=version)
 
 
-def join_onnx(per_join: float, column: str = "join_keywords") -> onnx.ModelProto:
+def join_onnx(per_join: float, column: str = "join_keywords", *, work: int = 0) -> onnx.ModelProto:
     """`features` float[n, columns] -> `probabilities` float[n, 2]; another dense column may take the joins' place."""
     constants: dict[str, NDArray[Any]] = {
         "column": np.array([DENSE_NAMES.index(column)], dtype=np.int64),
@@ -89,7 +93,8 @@ def join_onnx(per_join: float, column: str = "join_keywords") -> onnx.ModelProto
         "one": np.array(1.0, dtype=np.float32),
     }
     nodes = [
-        helper.make_node("Gather", ["features", "column"], ["joins"], axis=1),
+        helper.make_node("Gather", ["features", "column"], ["counted"], axis=1),
+        *_useless(work, constants),
         helper.make_node("Mul", ["joins", "per_join"], ["raw"]),
         helper.make_node("Clip", ["raw", "zero", "one"], ["heavy"]),
         helper.make_node("Sub", ["one", "heavy"], ["light"]),
@@ -104,3 +109,17 @@ def join_onnx(per_join: float, column: str = "join_keywords") -> onnx.ModelProto
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+
+
+def _useless(work: int, constants: dict[str, NDArray[Any]]) -> list[onnx.NodeProto]:
+    """`counted` -> `joins`, which is the same, after as many exponentials."""
+    if not work:
+        return [helper.make_node("Identity", ["counted"], ["joins"])]
+    constants["width"] = np.array([1, work], dtype=np.int64)
+    return [
+        helper.make_node("Expand", ["counted", "width"], ["wide"]),
+        helper.make_node("Exp", ["wide"], ["exponentials"]),
+        helper.make_node("ReduceMean", ["exponentials"], ["mean"], axes=[1], keepdims=1),
+        helper.make_node("Mul", ["mean", "zero"], ["nothing"]),
+        helper.make_node("Add", ["counted", "nothing"], ["joins"]),
+    ]

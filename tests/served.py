@@ -12,16 +12,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.app import assemble
 from smart_routing.decision_log import LoggedDecision, read_decisions
-from smart_routing.settings import HistorySettings, KnownHeavySettings, ServingSettings
+from smart_routing.settings import HistorySettings, KnownHeavySettings, ReloadSettings, ServingSettings
 
 
 class Served:
     """Both ports of one worker; within `with`, it runs. `components` are the parts that it is made of."""
 
-    def __init__(self, settings: ServingSettings, known_heavy: KnownHeavySettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: ServingSettings,
+        known_heavy: KnownHeavySettings | None = None,
+        *,
+        reload: ReloadSettings | None = None,
+    ) -> None:
         beside = KnownHeavySettings(store=str(settings.state_dir / "known-heavy.jsonl"), poll_seconds=3600)
         history = HistorySettings(snapshot=str(settings.state_dir / "history.npz"), poll_seconds=3600)
-        self.components = assemble(settings, known_heavy or beside, history=history)
+        self.components = assemble(settings, known_heavy or beside, history=history, reload=reload)
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
 

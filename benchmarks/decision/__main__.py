@@ -13,7 +13,7 @@ import pandas as pd
 
 from benchmarks.decision.measure import Measured, Timing, measure
 from benchmarks.decision.trained import train
-from benchmarks.isolation.report import machine
+from benchmarks.page import machine
 from flows.command import CommandParser, add_events, positive, run
 from infra.local.demo import EVENTS
 from smart_routing.errors import QueryLogError

@@ -6,6 +6,7 @@ from smart_routing.settings.base import OUTSIDE, PREFIX, Settings
 from smart_routing.settings.models import DeploymentSettings, FeatureSettings, RegistrySettings
 from smart_routing.settings.monitoring import ExplainSettings, MonitoringSettings
 from smart_routing.settings.query_log import CollectorSettings, QueryLogSettings, S3Settings
+from smart_routing.settings.reload import ReloadSettings
 from smart_routing.settings.serving import HistorySettings, KnownHeavySettings, ServingSettings
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "MonitoringSettings",
     "QueryLogSettings",
     "RegistrySettings",
+    "ReloadSettings",
     "S3Settings",
     "ServingSettings",
     "Settings",
@@ -33,6 +35,7 @@ ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
     FeatureSettings,
     S3Settings,
     ServingSettings,
+    ReloadSettings,
     MonitoringSettings,
     ExplainSettings,
     KnownHeavySettings,

@@ -35,6 +35,11 @@ class BundleRef:
                 f"{self.location}: manifest digest is {self.manifest_sha256[:80]!r}: expected 64 hex digits"
             )
 
+    @property
+    def model_version(self) -> str:
+        """The name of the version once it is loaded, which replies tell (`smart_routing.inference.Model.version`)."""
+        return f"v{self.version}-{self.manifest_sha256[:6]}"
+
 
 class ModelSource(Protocol):
     """Something that knows which version is in force and can hand over its files.

@@ -41,6 +41,10 @@ class BundleStore:
             self._adopt(incoming, folder)
         return bundle
 
+    def has(self, ref: BundleRef) -> bool:
+        """Whether the bundle of `ref` lies here, unverified."""
+        return (self._bundles / ref.manifest_sha256).is_dir()
+
     def read(self, ref: BundleRef) -> Bundle:
         """The bundle of `ref` as it lies here; raises `BundleError` where it is missing or altered."""
         return read_bundle(self._bundles / ref.manifest_sha256, manifest_sha256=ref.manifest_sha256)

@@ -12,9 +12,10 @@ from smart_routing.history.timeline import Timeline
 from smart_routing.inference import Model
 from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy, SessionTemplate
 from smart_routing.labels import QueryWeight
+from smart_routing.loaded_models import LoadedModels
 from smart_routing.policy import Match, Override, Policy
 from smart_routing.request import Request
-from smart_routing.router import DecisionCache, LoadedModels, Router
+from smart_routing.router import DecisionCache, Router
 from smart_routing.routing import POLICY_CHAIN, Case, Reason, RoutingDecision
 from smart_routing.stages import Stage
 from tests.bundles import JoinModel

@@ -9,7 +9,13 @@ from tests.bundles import JoinModel
 from tests.served import Served
 
 Serve = Callable[..., Served]
-PATHS = [("GET", "/metrics"), ("GET", "/v1/model"), ("POST", "/v1/model/refresh")]
+PATHS = [
+    ("GET", "/metrics"),
+    ("GET", "/v1/model"),
+    ("POST", "/v1/model/refresh"),
+    ("POST", "/v1/model/release"),
+    ("POST", "/v1/history/release"),
+]
 
 
 def test_model_tells_what_is_served(serve: Serve, source: Path) -> None:
@@ -21,6 +27,8 @@ def test_model_tells_what_is_served(serve: Serve, source: Path) -> None:
     assert model["loadedAt"] is not None
     assert (model["historySnapshot"], model["historyAsOf"]) == (None, None)
     assert (model["previousVersion"], model["lastRefusal"], model["lastError"]) == (None, None, None)
+    assert model["loadedVersions"] == [model["version"]]
+    assert (model["quarantined"], model["historyQuarantined"]) == (None, None)
 
 
 def test_model_tells_that_there_is_none(serve: Serve, tmp_path: Path) -> None:
@@ -51,6 +59,23 @@ def test_corrupt_bundle_is_refused_and_model_says_why(serve: Serve, point_to: Ca
     assert (model["lastRefusal"]["version"], MODEL in model["lastRefusal"]["reason"]) == ("1.1.0", True)
     assert 'smart_routing_model_reloads_total{outcome="rejected"} 1.0' in served.admin("GET", "/metrics").text
     assert served.route("select 1").status_code == 200
+
+
+def test_version_that_was_rolled_back_is_told_until_it_is_released(
+    serve: Serve, point_to: Callable[[str, JoinModel], Path]
+) -> None:
+    served = serve()
+    point_to("v1.1.0", JoinModel(per_join=0.5))
+    bad = served.admin("POST", "/v1/model/refresh").json()["model"]["version"]
+    served.components.admin_port.reloader.roll_back(bad, "finds everything heavy")
+    model = served.admin("GET", "/v1/model").json()
+    assert (model["previousVersion"], model["loadedVersions"]) == (bad, [model["version"], bad])
+    assert (model["quarantined"]["name"], model["quarantined"]["released"]) == (bad, False)
+    assert model["quarantined"]["reason"] == "finds everything heavy"
+    assert served.admin("POST", "/v1/model/refresh").json()["outcome"] == "rejected"
+    released = served.admin("POST", "/v1/model/release").json()
+    assert (released["outcome"], released["model"]["version"]) == ("loaded", bad)
+    assert released["model"]["quarantined"]["released"] is True
 
 
 @pytest.mark.parametrize(("method", "path"), PATHS)
@@ -87,4 +112,4 @@ def test_rotated_token_counts_at_once(serve: Serve, tmp_path: Path) -> None:
 
 def test_data_port_has_no_admin_paths(serve: Serve) -> None:
     served = serve()
-    assert [served.data(method, path).status_code for method, path in PATHS] == [404, 404, 404]
+    assert {served.data(method, path).status_code for method, path in PATHS} == {404}

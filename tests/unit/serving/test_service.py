@@ -8,12 +8,15 @@ import pytest
 
 from serving.metrics import Metrics
 from serving.service import Clocks, RoutingService
+from serving.tripwire import Subject, Swap, Tripwire
 from smart_routing.errors import UnknownModelVersionError
 from smart_routing.labels import QueryWeight
+from smart_routing.loaded_models import LoadedModels
 from smart_routing.request import Request
 from smart_routing.router import Router
 from smart_routing.routing import Reason, RoutingDecision
 from tests.bundles import JoinModel
+from tests.unit.serving.swaps import LIMITS
 
 NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
 WAITED = ("smart_routing_decision_seconds_sum", {"stage": "wait"})
@@ -62,6 +65,34 @@ def test_requests_of_one_turn_do_not_wait_for_each_other(tmp_path: Path) -> None
     routing = service(tmp_path, (tick / 1e6 for tick in count()), max_in_flight=1)
     assert reasons(asyncio.run(together(routing, 50, deadline=10_000))) == [Reason.MODEL] * 50
     assert routing.metrics.registry.get_sample_value(*WAITED) == 0.0
+
+
+def test_decisions_after_a_swap_are_judged(tmp_path: Path) -> None:
+    router, now = Router(model=JoinModel().load(tmp_path / "v1", version="1")), iter(range(0, 1000, 10))
+    undone: list[str] = []
+    tripwire = Tripwire(LIMITS, monotonic=lambda: next(now))
+    routing = RoutingService(
+        router,
+        metrics=Metrics.create(),
+        clocks=Clocks(now=lambda: NOW, monotonic=lambda: 0.0),
+        max_in_flight=100,
+        max_wait_seconds=10_000,
+        tripwire=tripwire,
+    )
+    for _ in range(4):
+        asyncio.run(together(routing, 100, deadline=10))
+    old, router.models = (
+        router.models.current,
+        LoadedModels(JoinModel(threshold=0.0).load(tmp_path / "v2", version="2")),
+    )
+    assert old is not None
+    assert router.models.current is not None
+    new = router.models.current.version
+    tripwire.watch(Swap(subject=Subject.MODEL, old=old.version, new=new, undo=undone.append))
+    for _ in range(3):
+        asyncio.run(together(routing, 100, deadline=10))
+        tripwire.step()
+    assert undone == ["the model found heavy 100.0% of 100 decisions where 0.0% were before"]
 
 
 def test_overloaded_service_still_tells_of_an_unknown_pin(tmp_path: Path) -> None:
