@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +14,14 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from uvicorn.config import STARTUP_FAILURE
 
 from infra.local.processes import LOOPBACK, free_port, running
 from infra.local.servers.router import router
 from smart_routing.protocol import ROUTE_PATH
 from tests.bundles import JoinModel
 from tests.process_tree import alive, tree
-from tests.shell import own_environment
+from tests.shell import Shell, own_environment
 from tests.waiting import wait_until
 
 BUSY: Final = 24
@@ -107,6 +109,58 @@ def test_every_request_that_was_sent_is_answered(
     assert code == (-signal.SIGTERM if workers == 1 else 0)
     assert len(processes) == (1 if workers == 1 else workers + 1)
     assert alive(processes) == set()
+
+
+def test_worker_that_ends_alone_is_replaced_and_costs_no_request(tmp_path: Path) -> None:
+    JoinModel().publish(tmp_path / "v1")
+    environment = own_environment(
+        tmp_path,
+        SMART_ROUTING_SERVING_SOURCE=str(tmp_path / "v1"),
+        SMART_ROUTING_SERVING_WORKERS="2",
+        SMART_ROUTING_SERVING_ADMIN_PORT=str(free_port()),
+    )
+    clients = Clients(free_port())
+    with running(router(tmp_path / "router", clients.port, environment=environment)) as process:
+        wait_until(lambda: len(tree([process.pid])) == 3, seconds=30)
+        workers = tree([process.pid]) - {process.pid}
+        with clients.asking():
+            os.kill(min(workers), signal.SIGTERM)
+            wait_until(lambda: len(tree([process.pid]) - workers) == 2, seconds=30)  # the parent and a new worker
+            seen = clients.answered
+            wait_until(lambda: clients.answered > seen + 200, seconds=30)
+            process.terminate()
+            assert process.wait(15) == 0
+    assert clients.lost == []
+
+
+def test_workers_that_cannot_start_end_it(tmp_path: Path) -> None:
+    environment = own_environment(
+        tmp_path,
+        SMART_ROUTING_SERVING_SOURCE=str(tmp_path),
+        SMART_ROUTING_SERVING_PORT=str(free_port()),
+        SMART_ROUTING_SERVING_WORKERS="2",
+        SMART_ROUTING_SERVING_ADMIN_PORT=str(free_port()),
+        SMART_ROUTING_SERVING_ADMIN_HOST="127.0.0.1.nowhere.invalid",
+        SMART_ROUTING_SERVING_ADMIN_TOKEN_FILE=str(tmp_path / "token"),
+    )
+    (tmp_path / "token").write_text("secret")
+    done = Shell(environment).python("-m", "serving")
+    assert done.returncode == STARTUP_FAILURE
+    assert "none of" in done.stderr
+
+
+def test_port_that_another_has_is_told_in_one_line(tmp_path: Path) -> None:
+    with socket.create_server((LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+        environment = own_environment(
+            tmp_path,
+            SMART_ROUTING_SERVING_SOURCE=str(tmp_path),
+            SMART_ROUTING_SERVING_PORT=str(port),
+            SMART_ROUTING_SERVING_ADMIN_PORT="0",
+        )
+        done = Shell(environment).python("-m", "serving")
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert done.stderr == f"data port: {LOOPBACK} port {port} cannot be had: Address already in use\n"
 
 
 def test_connections_that_stay_silent_do_not_keep_the_router(tmp_path: Path) -> None:
