@@ -57,8 +57,9 @@ def test_more_than_may_wait_is_heavy_at_once(tmp_path: Path) -> None:
 
 def test_time_spent_waiting_for_others_counts(tmp_path: Path) -> None:
     routing = service(tmp_path, count())
-    found = reasons(asyncio.run(together(routing, 4, deadline=45)))
-    assert found == [Reason.MODEL, Reason.MODEL, Reason.DEADLINE, Reason.DEADLINE]
+    found = reasons(asyncio.run(together(routing, 12, deadline=60)))
+    assert found == sorted(found, reverse=True)  # who came first is decided in time
+    assert set(found) == {Reason.MODEL, Reason.DEADLINE}
 
 
 def test_requests_of_one_turn_do_not_wait_for_each_other(tmp_path: Path) -> None:
