@@ -51,7 +51,7 @@ def _real(corpus: Corpus, random: Random) -> str:
 
 
 def _shape(corpus: Corpus, random: Random) -> str:
-    times = int(10 ** random.uniform(0, 3.7))
+    times = int(10 ** (3.7 * random.random() ** 2))
     return random.choice(corpus.shapes).sql(times)[: LONGEST if random.random() < 0.1 else _USUAL]
 
 
@@ -97,7 +97,7 @@ def _splice(sql: str, random: Random, corpus: Corpus) -> str:
 def _repeat(sql: str, random: Random, _: Corpus) -> str:
     before, part, after = _cut(sql, random)
     most = max(1, (_USUAL if random.random() < 0.98 else LONGEST) // max(1, len(part)))
-    return before + part * min(most, int(10 ** random.uniform(0, 4.5))) + after
+    return before + part * min(most, int(10 ** (4.5 * random.random() ** 2))) + after
 
 
 def _nest(sql: str, random: Random, _: Corpus) -> str:

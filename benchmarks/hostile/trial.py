@@ -8,9 +8,9 @@ from benchmarks.hostile.judge import Reply, complaint, outcome, same_answer
 from benchmarks.hostile.requests import FuzzedRequest
 
 MOST_SECONDS: Final = 0.05
-MORE_TRIES: Final = 3
-"""Of what was slow: on a busy machine the least of a few is what the request costs."""
-ASKED_TWICE: Final = 4
+MORE_TRIES: Final = 9
+"""At most, of what was slow: on a busy machine the least of a few is what the request costs."""
+ASKED_TWICE: Final = 8
 """One in so many requests."""
 
 Ask = Callable[[FuzzedRequest], Reply]
@@ -40,6 +40,8 @@ def tried(request: FuzzedRequest, ask: Ask) -> Trial:
 
 
 def _tried_again(trial: Trial, request: FuzzedRequest, ask: Ask) -> Trial:
-    least = min(trial.seconds, *(ask(request).seconds for _ in range(MORE_TRIES)))
-    slow = f"took {1000 * least:.0f} ms, the least of {1 + MORE_TRIES}: expected at most {1000 * MOST_SECONDS:.0f} ms"
+    least, tries = trial.seconds, 1
+    while least > MOST_SECONDS and tries <= MORE_TRIES:
+        least, tries = min(least, ask(request).seconds), tries + 1
+    slow = f"took {1000 * least:.0f} ms, the least of {tries}: expected at most {1000 * MOST_SECONDS:.0f} ms"
     return replace(trial, seconds=least, complaint=slow if least > MOST_SECONDS else None)
