@@ -30,11 +30,13 @@ class Strata:
 class Shift:
     """What came after a change, over the strata that were there before it too.
 
-    `events` of `trials`, where `expected` had come if each stratum had kept its share. `deviations` is the statistic
+    `events` of `trials`, where `expected` had come if each stratum had kept its share from the `earlier` ones before.
+    `deviations` is the statistic
     of Cochran, Mantel and Haenszel: by how many standard deviations events differ from what exchangeable decisions
     within each stratum would give. What only changes how often a stratum comes moves none of these.
     """
 
+    earlier: int
     trials: int
     events: int
     expected: float
@@ -51,6 +53,7 @@ class Shift:
             mixed = all_events * (all_trials - all_events) / (all_trials - 1)
             variance += mixed * part * (1 - part)
         return cls(
+            earlier=sum(old.trials for old, _ in common),
             trials=sum(new.trials for _, new in common),
             events=sum(new.events for _, new in common),
             expected=sum(new.trials * old.events / old.trials for old, new in common),

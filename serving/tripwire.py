@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 LOOK_SECONDS: Final = 0.25
 MOST_NOTED: Final = 4096
 """Decisions that may come between two looks; of more, the last are judged."""
-MOST_BEFORE: Final = 4096
+MOST_BEFORE: Final = 2048
 """Decisions before a swap that those after it are compared with."""
 LAST_WINDOW: Final = 20
 """A swap that has not tripped in so many windows is no longer watched."""
@@ -45,7 +45,7 @@ class TripLimits:
     """What a swap may do to the decisions, and how many are judged together.
 
     `heavy_rise` and `error_rise` are differences of shares, `heavy_fall` the part of the heavy decisions that may get
-    lost; a window has at least `decisions` and lasts at least `seconds`.
+    lost; a window has at least `decisions` and lasts at least `seconds`, and as many have to be before the swap.
     """
 
     heavy_rise: float
@@ -94,20 +94,22 @@ class Sample:
 def complaint(before: Sample, after: Sample, limits: TripLimits) -> str | None:
     """What a swap did too much of, in the window `after`; None where nothing is beyond a limit, or chance may be."""
     failed = Shift.between(before.failed, after.failed)
-    if _rose(failed, limits.error_rise):
+    if _rose(failed, limits.error_rise, limits):
         return f"the model failed or was late in {failed}"
     heavy = Shift.between(before.heavy, after.heavy)
-    if _rose(heavy, limits.heavy_rise) or _fell(heavy, limits.heavy_fall):
+    if _rose(heavy, limits.heavy_rise, limits) or _fell(heavy, limits.heavy_fall, limits):
         return f"the model found heavy {heavy}"
     return None
 
 
-def _rose(shift: Shift, limit: float) -> bool:
-    return shift.events >= FEWEST_EVENTS and shift.deviations > DEVIATIONS and shift.rise > limit
+def _rose(shift: Shift, limit: float, limits: TripLimits) -> bool:
+    is_enough = shift.earlier >= limits.decisions and shift.events >= FEWEST_EVENTS
+    return is_enough and shift.deviations > DEVIATIONS and shift.rise > limit
 
 
-def _fell(shift: Shift, limit: float) -> bool:
-    return shift.expected >= FEWEST_EVENTS and shift.deviations < -DEVIATIONS and shift.loss > limit
+def _fell(shift: Shift, limit: float, limits: TripLimits) -> bool:
+    is_enough = shift.earlier >= limits.decisions and shift.expected >= FEWEST_EVENTS
+    return is_enough and shift.deviations < -DEVIATIONS and shift.loss > limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ def strata(**shares: tuple[int, int]) -> Strata:
 
 def test_one_stratum_by_hand() -> None:
     shift = Shift.between(strata(a=(10, 100)), strata(a=(30, 100)))
-    assert (shift.trials, shift.events) == (100, 30)
+    assert (shift.earlier, shift.trials, shift.events) == (100, 100, 30)
     variance = 100 * 100 * 40 * 160 / (200**2 * 199)
     assert shift.deviations == pytest.approx((30 - 20) / math.sqrt(variance))
     assert (shift.expected, shift.rise, shift.loss) == pytest.approx((10, 0.2, -2.0))

@@ -130,6 +130,13 @@ def test_few_decisions_are_waited_for() -> None:
     assert rig.undone == []
 
 
+def test_few_decisions_before_the_swap_are_no_measure() -> None:
+    rig = Rig()
+    rig.decide(islice(cycle(on(*TEMPLATES, heavy="a")), LIMITS.decisions - 1))
+    rig.swap()
+    assert rig.windows(on(*TEMPLATES, heavy="a b c d e", model_version=NEW), windows=LAST_WINDOW) == []
+
+
 @pytest.mark.parametrize("reason", [Reason.WRITE_STATEMENT, Reason.OVERRIDE, Reason.KNOWN_HEAVY_TEMPLATE])
 def test_what_rules_decide_does_not_count(reason: Reason) -> None:
     rig = before(Rig())
