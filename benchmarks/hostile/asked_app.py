@@ -54,15 +54,15 @@ class AskedApp:
         received: asyncio.Queue[Message] = asyncio.Queue()
         sent: asyncio.Queue[Message] = asyncio.Queue()
         received.put_nowait({"type": "http.request", "body": request.content, "more_body": False})
-        begun = time.perf_counter()
+        begun, ran = time.perf_counter(), time.thread_time()
         try:
             await _run(self._app, _scope(request, dict(self._state)), received, sent)
         except Exception:  # what a server would log, and answer with a 500
             return Reply(500, b"", time.perf_counter() - begun)
-        seconds = time.perf_counter() - begun
+        seconds, cpu_seconds = time.perf_counter() - begun, time.thread_time() - ran
         messages = [sent.get_nowait() for _ in range(sent.qsize())]
         content = b"".join(message.get("body", b"") for message in messages)
-        return Reply(messages[0]["status"], content, seconds)
+        return Reply(messages[0]["status"], content, seconds, cpu_seconds)
 
 
 async def _run(app: ASGIApp, scope: Scope, received: asyncio.Queue[Message], sent: asyncio.Queue[Message]) -> None:

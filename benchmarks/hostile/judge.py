@@ -6,6 +6,8 @@ from typing import Any, Final
 
 from smart_routing.protocol import ROUTE_PATH
 
+MOST_SECONDS: Final = 0.05
+MOST_SECONDS_ON_A_BUSY_MACHINE: Final = 0.25
 STATUSES: Final = {True: {200, 400, 404, 413}, False: {200}}
 """Of /v1/route, and of the gateway's question, which never has an error."""
 GROUPS: Final = {"small", "large", None}
@@ -13,11 +15,18 @@ GROUPS: Final = {"small", "large", None}
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer and the seconds that it took."""
+    """An answer and the seconds that it took, and those of them on the processor, where they are known."""
 
     status: int
     content: bytes
     seconds: float
+    cpu_seconds: float = 0.0
+
+    @property
+    def is_dear(self) -> bool:
+        """More than 50 ms, up to 250 ms by the processor's time: on a busy machine the clock tells of others too."""
+        on_processor = self.cpu_seconds > MOST_SECONDS and self.seconds > MOST_SECONDS
+        return on_processor or self.seconds > MOST_SECONDS_ON_A_BUSY_MACHINE
 
 
 def complaint(path: str, reply: Reply) -> str | None:
