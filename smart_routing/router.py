@@ -89,7 +89,7 @@ class Router:
             return cached
         case.ended = _watched(out_of_time, stage_ended)
         if digest and self._facts.is_on:
-            case.read = partial(self._facts.facts, digest, case.limits, case.read_text)
+            case.kept = partial(self._facts.facts, digest, case.limits)
         decision = _decide(case, out_of_time)
         if not self._keep_vectors:
             decision = replace(decision, vector=None)

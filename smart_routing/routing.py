@@ -75,8 +75,8 @@ class RoutingDecision:
 class Case:
     """All that a rule may look at; the statement is read when the first rule asks for it, and once.
 
-    `facts` are those of a text that was read before, under the limits of the model; `read` gives them otherwise, in
-    place of `read_text`. `ended` is told of each stage.
+    `facts` are those of a text that was read before, under the limits of the model; otherwise `kept`, where there is
+    one, gives them, or has them read. `ended` is told of each stage.
     """
 
     request: Request
@@ -85,16 +85,16 @@ class Case:
     known_heavy: KnownHeavy = NOTHING_KNOWN
     history: History = NO_HISTORY
     facts: Facts | None = None
-    read: Callable[[], Facts] | None = None
+    kept: Callable[[Callable[[], Facts]], Facts] | None = None
     ended: StageEnded = unwatched
 
     @property
     def statement(self) -> Facts:
         if self.facts is None:
-            self.facts = self.read() if self.read else self.read_text()
+            self.facts = self.kept(self._read) if self.kept else self._read()
         return self.facts
 
-    def read_text(self) -> Facts:
+    def _read(self) -> Facts:
         """What the text says."""
         return read_facts(self.request.sql, self.limits, ended=self.ended)
 

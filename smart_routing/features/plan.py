@@ -148,10 +148,11 @@ class _Links:
         self.kept = 1.0
 
     def add(self, condition: exp.Expr) -> None:
-        columns = [node for node in _own([condition]) if isinstance(node, exp.Column)]
-        names = {column.table.lower() for column in columns} & self._sources.keys()
         if len(self._sources) == 1:
-            names = set(self._sources)
+            self._kept[next(iter(self._sources))] *= _kept(condition)
+            return
+        columns = [node for node in _own(condition) if isinstance(node, exp.Column)]
+        names = {column.table.lower() for column in columns} & self._sources.keys()
         if len(names) == 1:
             self._kept[names.pop()] *= _kept(condition)
         elif names and isinstance(condition, exp.EQ):
@@ -193,11 +194,19 @@ class _Links:
 def _block(select: exp.Expr, links: _Links, own: Sequence[exp.Expr], *, unnamed: int) -> Block:
     """`own` is all that the SELECT says itself, `unnamed` how many of its joins have USING."""
     sources = links.sources(unnamed)
-    aggregates = any(isinstance(node, exp.AggFunc) and not isinstance(node.parent, exp.Window) for node in own)
+    columns: set[tuple[str, str]] = set()
+    stars, aggregates, windows = 0, False, False
+    for node in own:
+        if isinstance(node, exp.Column):
+            columns.add((node.table.lower(), node.name.lower()))
+        elif isinstance(node, exp.Star):
+            stars += not isinstance(node.parent, exp.AggFunc)
+        elif isinstance(node, exp.Window):
+            windows = True
+        elif isinstance(node, exp.AggFunc):
+            aggregates = aggregates or not isinstance(node.parent, exp.Window)
     groups, distinct = bool(select.args.get("group")), bool(select.args.get("distinct"))
-    sorts = bool(select.args.get("order")) or any(isinstance(node, exp.Window) for node in own)
-    stars = sum(isinstance(node, exp.Star) and not isinstance(node.parent, exp.AggFunc) for node in own)
-    columns = {(node.table.lower(), node.name.lower()) for node in own if isinstance(node, exp.Column)}
+    sorts = windows or bool(select.args.get("order"))
     return Block(
         sources=sources,
         kept=links.kept,
@@ -210,9 +219,9 @@ def _block(select: exp.Expr, links: _Links, own: Sequence[exp.Expr], *, unnamed:
     )
 
 
-def _own(roots: Iterable[exp.Expr]) -> Iterator[exp.Expr]:
-    """Every node below these that is not inside a query, and the queries themselves."""
-    stack = list(roots)
+def _own(root: exp.Expr) -> Iterator[exp.Expr]:
+    """Every node from this one down that is not inside a query, and the queries themselves."""
+    stack = [root]
     while stack:
         node = stack.pop()
         yield node

@@ -84,6 +84,8 @@ class _Kind:
     """What the walk does with nodes of one type."""
 
     families: tuple[type[exp.Expr], ...]
+    is_plain: bool
+    """None of the following."""
     is_comparison: bool
     is_told: bool
     is_query: bool
@@ -94,6 +96,7 @@ class _Kind:
     def of(cls, kind: type[exp.Expr]) -> "_Kind":
         return cls(
             families=tuple(family for family in FAMILIES if issubclass(kind, family)),
+            is_plain=not issubclass(kind, (*_COMPARISONS, *_TOLD, exp.Join)),
             is_comparison=issubclass(kind, _COMPARISONS),
             is_told=issubclass(kind, _TOLD),
             is_query=issubclass(kind, exp.Query),
@@ -144,6 +147,9 @@ class _Walk:
             kind = _KINDS[type(node)]
             for family in kind.families:
                 nodes[family].append(node)
+            if kind.is_plain:
+                self._push(node.args.values(), depth + 1, select, notes=notes)
+                continue
             if kind.is_told and notes is not None:
                 notes.append(node)
             if kind.is_comparison:

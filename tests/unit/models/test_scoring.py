@@ -1,11 +1,12 @@
 """Scoring a log in batches, held against single decisions on every statement of the bundled one."""
 
+import ctypes
 from collections.abc import Sequence
-from ctypes import c_float
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from infra.local.demo import EVENTS
@@ -75,19 +76,6 @@ def test_statements_read_under_other_limits_are_read_again(labelled: Labelled, m
     assert found == [told(decision) for decision in router.decide_all(requests[:300], facts[:300])]
 
 
-class Bound:
-    """The memory that a model bound to its session: a row, and its scores."""
-
-    def bind_input(self, *place: Any) -> None:
-        self.row = self._memory(*place)
-
-    def bind_output(self, *place: Any) -> None:
-        self.scores = self._memory(*place)
-
-    def _memory(self, _name: str, _device: str, _id: int, _type: type, shape: tuple[int, int], pointer: int) -> Any:
-        return np.ctypeslib.as_array((c_float * shape[1]).from_address(pointer)).reshape(shape)
-
-
 class FailsOnMany:
     """A session that has no memory for a batch, and fails for good on one statement."""
 
@@ -101,11 +89,27 @@ class FailsOnMany:
         found: list[np.ndarray] = self._session.run(names, inputs)
         return found
 
-    def io_binding(self) -> Bound:
-        return Bound()
+    def io_binding(self) -> "BoundRow":
+        return BoundRow(self._session.io_binding())
 
-    def run_with_iobinding(self, bound: Bound) -> None:
-        bound.scores[:] = self.run(["probabilities"], {"features": bound.row})[0]
+    def run_with_iobinding(self, bound: "BoundRow") -> None:
+        if bound.row[0, 0] == self._fatal:
+            raise MemoryError("this row")
+        self._session.run_with_iobinding(bound.binding)
+
+
+class BoundRow:
+    """A binding that shows what memory it is bound to."""
+
+    def __init__(self, binding: ort.IOBinding) -> None:
+        self.binding = binding
+        self.bind_output = binding.bind_output
+        self.row = np.empty((0, 0))
+
+    def bind_input(self, *told: Any) -> None:
+        *_, shape, address = told
+        self.row = np.ctypeslib.as_array(ctypes.cast(address, ctypes.POINTER(ctypes.c_float)), shape)
+        self.binding.bind_input(*told)
 
 
 def test_statement_that_cannot_be_scored_decides_no_other(labelled: Labelled, model: Model) -> None:

@@ -1,3 +1,4 @@
+import gc
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -184,6 +185,20 @@ def test_replies_are_identical_with_texts_kept_and_without(make: Callable[..., M
         expected, found = plain.decide(request), keeping.decide(request)
         assert found == expected
         assert _bytes(found) == _bytes(expected)
+
+
+def test_decisions_leave_no_cycles_behind(make: Callable[..., Model]) -> None:
+    router = Router(model=make("1"), cache_entries=10, facts_cache_bytes=2**20)
+    for request in requests():
+        router.decide(request)
+    gc.collect()
+    gc.disable()
+    try:
+        for request in requests():
+            router.decide(replace(request, user="another"))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
 
 
 def test_failing_model_is_heavy_and_logged_without_its_message(
