@@ -1,5 +1,6 @@
 """Every Prometheus metric of the router, defined once, in a registry of the process's own."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self
@@ -7,6 +8,7 @@ from typing import Final, Self
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from serving.tallies import Distribution, Spread, Tally
+from smart_routing.stages import Stage
 
 _SECONDS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5)
 _PROBABILITY: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -28,6 +30,7 @@ class Metrics:
     wait_seconds: Distribution
     decide_seconds: Distribution
     total_seconds: Distribution
+    stage_seconds: Mapping[Stage, Distribution]
     heavy_probability: Distribution
     fallbacks: Tally
     gateway_replies: Tally
@@ -53,7 +56,7 @@ class Metrics:
         tally, spread = partial(Tally, registry=registry), partial(Spread, registry=registry)
         seconds = spread(
             "smart_routing_decision_seconds",
-            "Time of a decision: wait is for others before it, decide is the policy chain, total is headers to reply.",
+            "Time of a decision: wait is for others before it, total is headers to reply, others are parts of decide.",
             _SECONDS,
             label="stage",
         )
@@ -63,6 +66,7 @@ class Metrics:
             wait_seconds=seconds.of(STAGE_WAIT),
             decide_seconds=seconds.of(STAGE_DECIDE),
             total_seconds=seconds.of(STAGE_TOTAL),
+            stage_seconds={stage: seconds.of(stage) for stage in Stage},
             heavy_probability=spread(
                 "smart_routing_heavy_probability", "P(heavy) where the model decided.", _PROBABILITY
             ).of(),

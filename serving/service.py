@@ -13,6 +13,7 @@ from smart_routing.request import Request
 from smart_routing.rollout import Treatment
 from smart_routing.router import Router
 from smart_routing.routing import FALLBACKS, Reason, RoutingDecision
+from smart_routing.stages import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +110,16 @@ class RoutingService:
         self._turn_began = None
 
     def _decide(self, request: Request, *, deadline: float, pin: str | None) -> RoutingDecision:
-        monotonic = self.clocks.monotonic
-        started = monotonic()
-        decision = self.router.decide(request, pin=pin, out_of_time=lambda: monotonic() >= deadline)
+        monotonic, stages = self.clocks.monotonic, self.metrics.stage_seconds
+        started = last = monotonic()
+
+        def ended(stage: Stage) -> None:
+            nonlocal last
+            now = monotonic()
+            stages[stage].observe(now - last)
+            last = now
+
+        decision = self.router.decide(request, pin=pin, out_of_time=lambda: monotonic() >= deadline, stage_ended=ended)
         self.metrics.decide_seconds.observe(monotonic() - started)
         return decision
 

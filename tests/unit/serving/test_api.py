@@ -206,7 +206,8 @@ def test_decisions_are_counted(serve: Serve) -> None:
     labels = {"decision": "heavy", "reason": "model", "model_version": version}
     assert served.metric("smart_routing_decisions_total", **labels) == 1
     assert served.metric("smart_routing_heavy_probability_count") == 1
-    assert served.metric("smart_routing_decision_seconds_count", stage="total") == 1
+    for stage in ("wait", "cache", "tokens", "parse", "facts", "features", "model", "decide", "total"):
+        assert served.metric("smart_routing_decision_seconds_count", stage=stage) == 1
 
 
 def test_replies_are_identical_with_cache_and_without(serve: Serve) -> None:
