@@ -26,8 +26,6 @@ from infra.local.servers.programs import ROOT
 from smart_routing.errors import InputError
 
 ENVIRONMENT: Final = ROOT / ".venv-rivals"
-CACHE_ENTRIES: Final = 8192
-"""More than the log has distinct statements."""
 
 
 def main() -> None:
@@ -67,8 +65,8 @@ def _measure(options: Namespace, corpora: list[Corpus], folder: Path, *, told: s
     sys.stderr.write("http: training what the servers carry\n")
     carried = make(options.events or str(EVENTS), folder, environment=None if options.no_rivals else options.rivals)
     field = [
-        router(OURS, carried, cache_entries=0, folder=folder / "router"),
-        router(CACHED, carried, cache_entries=CACHE_ENTRIES, folder=folder / "router-cached"),
+        router(OURS, carried, caches=False, folder=folder / "router"),
+        router(CACHED, carried, caches=True, folder=folder / "router-cached"),
         echo(),
         *([] if options.no_rivals else rivals(carried, folder)),
     ]

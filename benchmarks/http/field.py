@@ -13,11 +13,14 @@ from infra.local.processes import LOOPBACK, Answers, Server, free_port, server_e
 from infra.local.servers.programs import ROOT
 
 OURS: Final = "ours"
-CACHED: Final = "ours, cache on"
+CACHED: Final = "ours, caches on"
 ECHO: Final = "ASGI echo"
 TEXT_MODEL: Final = "TF-IDF of the text, 200 trees"
 OUR_MODEL: Final = "ours"
 SERVER_CORE: Final = "0"
+CACHE_ENTRIES: Final = 8192
+"""More than the log has distinct statements."""
+CACHE_BYTES: Final = 16 * 2**20
 
 Document = Callable[[Statement], dict[str, Any]]
 
@@ -61,8 +64,8 @@ class Contender:
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def router(name: str, carried: Carried, *, cache_entries: int, folder: Path) -> Contender:
-    """The router with all that it does live: policy chain, metrics, decision log."""
+def router(name: str, carried: Carried, *, caches: bool, folder: Path) -> Contender:
+    """The router with all that it does live: policy chain, metrics, decision log; `caches` of decisions and of facts."""
     return Contender(
         name=name,
         model=OUR_MODEL,
@@ -73,7 +76,8 @@ def router(name: str, carried: Carried, *, cache_entries: int, folder: Path) -> 
         environment={
             "SMART_ROUTING_SERVING_SOURCE": str(carried.bundle),
             "SMART_ROUTING_SERVING_ADMIN_PORT": str(free_port()),
-            "SMART_ROUTING_SERVING_CACHE_ENTRIES": str(cache_entries),
+            "SMART_ROUTING_SERVING_CACHE_ENTRIES": str(CACHE_ENTRIES if caches else 0),
+            "SMART_ROUTING_SERVING_FACTS_CACHE_BYTES": str(CACHE_BYTES if caches else 0),
             "SMART_ROUTING_SERVING_STATE_DIR": str(folder / "state"),
             "SMART_ROUTING_SERVING_DECISION_LOG": str(folder / "decisions"),
             "SMART_ROUTING_SERVING_USER_KEY_FILE": str(folder / "user.key"),

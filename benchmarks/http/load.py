@@ -102,7 +102,7 @@ class _Client:
         self._sent = 0
         self._times = array("d")
         self._failed = 0
-        self._idle: list[_Connection] = []
+        self._idle: deque[_Connection] = deque()
         self._waiting: deque[float] = deque()
         self._ends = float("inf")
 
@@ -125,9 +125,8 @@ class _Client:
 
     async def _keep_busy(self, began: float) -> None:
         self._ends = began + self._load.seconds
-        for connection in list(self._idle):
-            self._idle.remove(connection)
-            self._send(connection, perf_counter())
+        for _ in range(len(self._idle)):
+            self._send(self._idle.popleft(), perf_counter())
         await self._all_idle(self._load.connections)
 
     async def _at_random(self, per_second: float, began: float) -> None:
@@ -138,7 +137,7 @@ class _Client:
             while perf_counter() < due:
                 await asyncio.sleep(0)
             if self._idle:
-                self._send(self._idle.pop(), due)
+                self._send(self._idle.popleft(), due)  # in turn: a server ends what is idle for seconds
             else:
                 self._waiting.append(due)
         await self._all_idle(OPEN_CONNECTIONS)

@@ -18,7 +18,7 @@ people would use in its place. Written by `make bench` on {made_at:%Y-%m-%d}, wh
 ### At full load
 
 {connections} clients that ask as soon as they are answered; medians of {rounds} alternating rounds, p50 and p99 in ms.
-"Ours is" is the router without its cache over that server, round by round: the median, and the least and largest.
+"Ours is" is the router without its caches over that server, round by round: the median, and the least and largest.
 
 {rates}
 
