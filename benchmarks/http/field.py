@@ -65,7 +65,7 @@ class Contender:
 
 
 def router(name: str, carried: Carried, *, caches: bool, folder: Path) -> Contender:
-    """The router with all that it does live: policy chain, metrics, decision log; `caches` of decisions and of facts."""
+    """The router with all that it does live; `caches` are those of decisions and of what texts say."""
     return Contender(
         name=name,
         model=OUR_MODEL,
