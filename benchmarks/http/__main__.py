@@ -15,7 +15,7 @@ from typing import Final
 
 from benchmarks.http.campaign import CONNECTIONS, Campaign
 from benchmarks.http.carried import make
-from benchmarks.http.field import CACHED, OURS, echo, rivals, router
+from benchmarks.http.field import CACHED, DECISIONS, FACTS_BYTES, FACTS_KEPT, OURS, echo, rivals, router
 from benchmarks.http.measure import started
 from benchmarks.http.report import HttpResults, section
 from benchmarks.http.statements import Corpus, fixed_statement, log_statements, tpcds_statements
@@ -65,8 +65,9 @@ def _measure(options: Namespace, corpora: list[Corpus], folder: Path, *, told: s
     sys.stderr.write("http: training what the servers carry\n")
     carried = make(options.events or str(EVENTS), folder, environment=None if options.no_rivals else options.rivals)
     field = [
-        router(OURS, carried, caches=False, folder=folder / "router"),
-        router(CACHED, carried, caches=True, folder=folder / "router-cached"),
+        router(OURS, carried, folder=folder / "router"),
+        router(FACTS_KEPT, carried, folder=folder / "router-facts", facts_bytes=FACTS_BYTES),
+        router(CACHED, carried, folder=folder / "router-decisions", facts_bytes=FACTS_BYTES, decisions=DECISIONS),
         echo(),
         *([] if options.no_rivals else rivals(carried, folder)),
     ]

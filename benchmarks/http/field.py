@@ -13,14 +13,15 @@ from infra.local.processes import LOOPBACK, Answers, Server, free_port, server_e
 from infra.local.servers.programs import ROOT
 
 OURS: Final = "ours"
-CACHED: Final = "ours, caches on"
+FACTS_KEPT: Final = "ours, facts kept"
+CACHED: Final = "ours, decisions kept"
 ECHO: Final = "ASGI echo"
 TEXT_MODEL: Final = "TF-IDF of the text, 200 trees"
 OUR_MODEL: Final = "ours"
 SERVER_CORE: Final = "0"
-CACHE_ENTRIES: Final = 8192
-"""More than the log has distinct statements."""
-CACHE_BYTES: Final = 16 * 2**20
+DECISIONS: Final = 8192
+FACTS_BYTES: Final = 32 * 2**20
+"""Room for more than the log has distinct statements, as for decisions."""
 
 Document = Callable[[Statement], dict[str, Any]]
 
@@ -64,8 +65,8 @@ class Contender:
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def router(name: str, carried: Carried, *, caches: bool, folder: Path) -> Contender:
-    """The router with all that it does live; `caches` are those of decisions and of what texts say."""
+def router(name: str, carried: Carried, *, folder: Path, decisions: int = 0, facts_bytes: int = 0) -> Contender:
+    """The router with all that it does live; it keeps so many decisions, and so much of what texts say."""
     return Contender(
         name=name,
         model=OUR_MODEL,
@@ -76,8 +77,8 @@ def router(name: str, carried: Carried, *, caches: bool, folder: Path) -> Conten
         environment={
             "SMART_ROUTING_SERVING_SOURCE": str(carried.bundle),
             "SMART_ROUTING_SERVING_ADMIN_PORT": str(free_port()),
-            "SMART_ROUTING_SERVING_CACHE_ENTRIES": str(CACHE_ENTRIES if caches else 0),
-            "SMART_ROUTING_SERVING_FACTS_CACHE_BYTES": str(CACHE_BYTES if caches else 0),
+            "SMART_ROUTING_SERVING_CACHE_ENTRIES": str(decisions),
+            "SMART_ROUTING_SERVING_FACTS_CACHE_BYTES": str(facts_bytes),
             "SMART_ROUTING_SERVING_STATE_DIR": str(folder / "state"),
             "SMART_ROUTING_SERVING_DECISION_LOG": str(folder / "decisions"),
             "SMART_ROUTING_SERVING_USER_KEY_FILE": str(folder / "user.key"),

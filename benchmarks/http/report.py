@@ -19,6 +19,7 @@ people would use in its place. Written by `make bench` on {made_at:%Y-%m-%d}, wh
 
 {connections} clients that ask as soon as they are answered; medians of {rounds} alternating rounds, p50 and p99 in ms.
 "Ours is" is the router without its caches over that server, round by round: the median, and the least and largest.
+"Facts kept" has what the texts say from before, as after a swap of model or history; "decisions kept" is a warm cache.
 
 {rates}
 
