@@ -11,14 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from benchmarks.hostile.bundle import make_bundle
 from benchmarks.hostile.child import Child, child, router_variables
 from benchmarks.hostile.corpus import Corpus, read_corpus, test_data_of
 from benchmarks.hostile.over_http import HttpRouter
 from benchmarks.hostile.record import Record, keep_finding
 from benchmarks.hostile.requests import fuzzed_request
 from benchmarks.hostile.trial import Trial, tried
+from benchmarks.trained import make_bundle
 from flows.command import CommandParser, positive, run
+from infra.local.demo import EVENTS
 from infra.local.processes import server_environment
 from infra.local.servers import router_server
 from serving.api import MAX_BODY_BYTES
@@ -133,7 +134,7 @@ def fuzz(record: Record, state: Path, *, requests: int, bundle: Path | None = No
         folder = Path(scratch)
         if bundle is None:
             bundle = folder / "bundle"
-            make_bundle(bundle)
+            make_bundle(str(EVENTS), bundle)
         variables = server_environment(folder, **router_variables(bundle, folder / "server"))
         url = stack.enter_context(router_server(folder / "server", variables))
         http = stack.enter_context(closing(HttpRouter(url)))

@@ -19,9 +19,9 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from benchmarks.hostile.bundle import make_bundle
 from benchmarks.hostile.corpus import read_corpus
 from benchmarks.offline.memory import tree_bytes
+from benchmarks.trained import make_bundle
 from flows.command import CommandParser, positive, positive_number, run
 from infra.local.demo import EVENTS
 from infra.local.environment import kept_below
@@ -219,7 +219,7 @@ def soak(*, requests: int, bundle: Path | None = None, seed: int = 0) -> Soaked:
         folder.chmod(0o711)
         if bundle is None:
             bundle = folder / "bundle"
-            make_bundle(bundle)
+            make_bundle(str(EVENTS), bundle)
         site = _Site(folder, stack)
         site.publish(bundle)
         server = router(folder / "router", free_port(), environment=site.variables)

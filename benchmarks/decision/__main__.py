@@ -14,10 +14,10 @@ import pandas as pd
 from benchmarks.decision.measure import Measured, Timing, measure
 from benchmarks.decision.trained import train
 from benchmarks.page import machine
+from benchmarks.trained import labelled_log
 from flows.command import CommandParser, add_events, positive, run
 from infra.local.demo import EVENTS
 from smart_routing.errors import QueryLogError
-from smart_routing.querylog.source import read_query_log
 from smart_routing.request import Request
 
 
@@ -47,14 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _command(options: Namespace) -> DecisionResults:
     more = _statements(Path(options.statements)) if options.statements else ()
-    records = list(read_query_log(options.events or str(EVENTS), rejects=None))
-    asked = list({record.text: record.request() for record in records}.values())
+    labelled = labelled_log(options.events or str(EVENTS))
+    asked = list({example.request.sql: example.request for example in labelled.examples}.values())
     sets = {"the log's distinct statements": asked}
     if more:
         sets[Path(options.statements).stem] = [
             replace(one, sql=sql) for sql, one in zip(more, cycle(asked), strict=False)
         ]
-    trained = train(records)
+    trained = train(labelled)
     return DecisionResults(
         machine(),
         tuple(

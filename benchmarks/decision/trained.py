@@ -2,20 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sklearn.feature_extraction.text import TfidfVectorizer
 from xgboost import XGBClassifier
 
-from infra.local.scale import SCALED_RULE
-from models.candidate import make_candidate
-from models.dataset import Example, label
-from models.gate import read_gate
-from models.params import read_params
+from benchmarks.trained import history_after, trained
+from models.dataset import Example, Labelled
 from smart_routing.history.measures import HistorySource
 from smart_routing.history.snapshot import Snapshot
 from smart_routing.inference import Model
-from smart_routing.querylog.records import QueryRecord
 from smart_routing.request import Request
 
 TEXT_TERMS = 5_000
@@ -49,14 +44,11 @@ class Trained:
     text_model: Callable[[Request], None]
 
 
-def train(records: Sequence[QueryRecord]) -> Trained:
-    """Takes about 20 s on the bundled log."""
-    labelled = label(records, SCALED_RULE)
-    candidate = make_candidate(labelled, SCALED_RULE, params=read_params(), gate=read_gate())
-    end = max(one.request.submitted_at for one in labelled.reads)
-    snapshot = Snapshot.of(labelled.history, end, rule=SCALED_RULE, ttl=timedelta(days=3650))
+def train(labelled: Labelled) -> Trained:
+    """Both models, and the history at the end of the log."""
+    candidate = trained(labelled)
     return Trained(
         model=candidate.model,
-        history=Snapshot.from_bytes(snapshot),
+        history=Snapshot.from_bytes(history_after(labelled)),
         text_model=TextModel.fit(candidate.split.train),
     )

@@ -3,26 +3,16 @@
 import json
 import subprocess
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
+from benchmarks.trained import history_after, labelled_log, trained, write_bundle
 from infra.local.processes import server_environment
-from infra.local.scale import SCALED_RULE
 from infra.local.servers.programs import ROOT
-from models.candidate import make_candidate, write_candidate
-from models.dataset import Labelled, label
-from models.exclusions import read_exclusions
-from models.gate import read_gate
-from models.params import read_params
+from models.dataset import Labelled
 from smart_routing.errors import InputError
-from smart_routing.history.snapshot import MOST_KEYS, Snapshot
-from smart_routing.querylog.source import read_query_log
-from smart_routing.sources.source import MANIFEST_DIGEST
 
 RIVALS: Final = "benchmarks.http.rivals"
-FOR_THE_RUN: Final = timedelta(days=36500)
-"""How long the snapshot of an old log counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,21 +54,12 @@ def make(events: str, folder: Path, *, environment: Path | None) -> Carried:
     )
     if environment is not None:
         carried.program("python")  # before the work, not after it
-    labelled = label(list(read_query_log(events, rejects=None)), SCALED_RULE, read_exclusions())
-    _make_ours(labelled, carried)
+    labelled = labelled_log(events)
+    write_bundle(trained(labelled), carried.bundle)
+    carried.history.write_bytes(history_after(labelled))
     if environment is not None:
         _make_theirs(labelled, carried, folder)
     return carried
-
-
-def _make_ours(labelled: Labelled, carried: Carried) -> None:
-    """The gate is not asked: the benchmark is about time."""
-    candidate = make_candidate(labelled, SCALED_RULE, params=read_params(), gate=read_gate())
-    (carried.bundle / MANIFEST_DIGEST).write_text(write_candidate(candidate, carried.bundle))
-    end = max(example.ended_at for example in labelled.examples) + timedelta(hours=1)
-    carried.history.write_bytes(
-        Snapshot.of(labelled.history, end, rule=SCALED_RULE, ttl=FOR_THE_RUN, most_keys=MOST_KEYS)
-    )
 
 
 def _make_theirs(labelled: Labelled, carried: Carried, folder: Path) -> None:

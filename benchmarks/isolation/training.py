@@ -5,17 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from benchmarks.trained import trained, write_bundle
 from infra.local.scale import SCALED_RULE
-from models.candidate import make_candidate, write_candidate
 from models.dataset import label
 from models.exclusions import read_exclusions
-from models.gate import read_gate
-from models.params import read_params
 from models.split import SplitShares
 from smart_routing.errors import InputError
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log
-from smart_routing.sources.source import MANIFEST_DIGEST
 
 SPLIT: Final = SplitShares(train=0.4, calibration=0.55)
 """A log of minutes has few heavy templates, a bound of 10% takes 29 of them, and nothing is judged on the rest."""
@@ -41,9 +38,8 @@ def train_router(log: str, bundle: Path, *, seed: int, unseen: frozenset[str]) -
     records = list(read_query_log(log, rejects=None))
     refuse_seen(records, unseen, log=log)
     labelled = label(records, SCALED_RULE, read_exclusions())
-    candidate = make_candidate(labelled, SCALED_RULE, params=read_params(seed=seed), gate=read_gate(), split_rule=SPLIT)
-    digest = write_candidate(candidate, bundle)
-    (bundle / MANIFEST_DIGEST).write_text(digest)
+    candidate = trained(labelled, seed=seed, split_rule=SPLIT)
+    write_bundle(candidate, bundle)
     return TrainedRouter(
         bundle=bundle,
         log=log,

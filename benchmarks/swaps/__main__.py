@@ -19,9 +19,9 @@ from typing import Any, Final
 
 from scipy.stats import binom
 
-from benchmarks.isolation.training import train_router
 from benchmarks.swaps.load import Load, Reply
 from benchmarks.swaps.versions import Answer, Versions, fault, header
+from benchmarks.trained import make_bundle
 from flows.command import CommandParser, positive, positive_number, run
 from infra.local.demo import EVENTS
 from infra.local.processes import free_port, running, server_environment
@@ -120,7 +120,8 @@ def command(options: Namespace) -> Result:
     """Raises `SmartRoutingError` for a single wrong answer."""
     with TemporaryDirectory(prefix="smart-routing-swaps-") as folder:
         scratch = Path(folder)
-        bundle = options.bundle or train_router(str(EVENTS), scratch / "bundle", seed=0, unseen=frozenset()).bundle
+        bundle = options.bundle or scratch / "bundle"
+        make_bundle(str(EVENTS), bundle)
         with serving(bundle, scratch, swaps=options.swaps) as site:
             result = asyncio.run(measure(site, options))
     if result.faults:
