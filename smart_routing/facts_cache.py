@@ -1,7 +1,6 @@
 """`FactsCache`: what texts say, kept across changes of model, history and policy, none of which it depends on."""
 
 from collections import OrderedDict
-from collections.abc import Callable
 from dataclasses import dataclass
 from sys import getsizeof
 from typing import Final
@@ -39,17 +38,16 @@ class FactsCache:
     def is_on(self) -> bool:
         return self._max_bytes > 0
 
-    def facts(self, digest: bytes, limits: ParseLimits, read: Callable[[], Facts]) -> Facts:
-        """The facts of the text with this digest under `limits`; what `read` gives where they are not kept."""
+    def get(self, digest: bytes, limits: ParseLimits) -> Facts | None:
+        """The facts of the text with this digest under `limits`, where they are kept."""
         kept = self._kept.get(digest)
-        if kept is not None and kept.facts.limits == limits:
-            self._kept.move_to_end(digest)
-            return kept.facts
-        facts = read()
-        self._put(digest, facts)
-        return facts
+        if kept is None or kept.facts.limits != limits:
+            return None
+        self._kept.move_to_end(digest)
+        return kept.facts
 
-    def _put(self, digest: bytes, facts: Facts) -> None:
+    def put(self, digest: bytes, facts: Facts) -> None:
+        """Keep them in the place of those under other limits."""
         before = self._kept.pop(digest, None)
         kept = self._kept[digest] = _Kept(facts, facts_bytes(facts))
         self._bytes += kept.size - (before.size if before else 0)

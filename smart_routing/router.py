@@ -89,7 +89,8 @@ class Router:
             return cached
         case.ended = _watched(out_of_time, stage_ended)
         if digest and self._facts.is_on:
-            case.kept = partial(self._facts.facts, digest, case.limits)
+            case.facts = self._facts.get(digest, case.limits)
+            case.keep = partial(self._facts.put, digest)
         decision = _decide(case, out_of_time)
         if not self._keep_vectors:
             decision = replace(decision, vector=None)

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from smart_routing.features.facts import Facts, read_facts
-from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits, ParseStatus, StatementKind
+from smart_routing.features.facts import Facts, facts_from
+from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits, ParseStatus, StatementKind, Words, read_words
 from smart_routing.history.measures import NO_HISTORY, History
 from smart_routing.inference import Model
 from smart_routing.known_heavy.entries import NOTHING_KNOWN, KnownHeavy, SessionTemplate
@@ -73,10 +73,11 @@ class RoutingDecision:
 
 @dataclass(slots=True, kw_only=True)
 class Case:
-    """All that a rule may look at; the statement is read when the first rule asks for it, and once.
+    """All that a rule may look at. Words are read when a rule first asks for them, and so is the rest of the text.
 
-    `facts` are those of a text that was read before, under the limits of the model; otherwise `kept`, where there is
-    one, gives them, or has them read. `ended` is told of each stage.
+    Most rules decide by the words alone, so that writes and metadata statements are never parsed. `facts` are those of
+    a text that was read before, under the limits of the model; `keep` is handed what is read. `ended` is told of each
+    stage.
     """
 
     request: Request
@@ -85,18 +86,29 @@ class Case:
     known_heavy: KnownHeavy = NOTHING_KNOWN
     history: History = NO_HISTORY
     facts: Facts | None = None
-    kept: Callable[[Callable[[], Facts]], Facts] | None = None
+    keep: Callable[[Facts], None] | None = None
     ended: StageEnded = unwatched
+    _words: Words | None = None
 
     @property
     def statement(self) -> Facts:
+        """All that the text says."""
         if self.facts is None:
-            self.facts = self.kept(self._read) if self.kept else self._read()
+            self.facts = facts_from(self._read_words(), ended=self.ended)
+            if self.keep is not None:
+                self.keep(self.facts)
         return self.facts
 
-    def _read(self) -> Facts:
-        """What the text says."""
-        return read_facts(self.request.sql, self.limits, ended=self.ended)
+    @property
+    def words(self) -> Words | Facts:
+        """Tokens, template and kind."""
+        return self.facts or self._read_words()
+
+    def _read_words(self) -> Words:
+        if self._words is None:
+            self._words = read_words(self.request.sql, self.limits)
+            self.ended(Stage.TOKENS)
+        return self._words
 
     @property
     def limits(self) -> ParseLimits:
@@ -105,14 +117,16 @@ class Case:
 
     @property
     def template(self) -> str:
-        return self.statement.template
+        return self.words.template
 
     @property
     def kind(self) -> StatementKind:
         """Ours; the gateway's own parser is believed only where ours fails."""
-        ours = self.statement.kind
+        ours, theirs = self.words.kind, self.request.gateway_kind
+        if theirs is None or theirs == ours:
+            return ours
         is_read = self.statement.parse_status == ParseStatus.PARSED and ours != StatementKind.UNKNOWN
-        return ours if is_read else self.request.gateway_kind or ours
+        return ours if is_read else theirs
 
     def decide(self, weight: QueryWeight, reason: Reason, *, template: str | None = None) -> RoutingDecision:
         """A decision that no model took part in."""
@@ -150,7 +164,7 @@ def _bytes(sql: str) -> int:
 
 def unparsable(case: Case) -> RoutingDecision | None:
     """No text to judge: blanks, comments, or EXECUTE of a name, whose statement is elsewhere."""
-    tokens = case.statement.tokens
+    tokens = case.words.tokens
     textless = not any(token != ";" for token in tokens)
     elsewhere = case.kind == StatementKind.UNKNOWN and tokens[:1] == ("execute",)
     if not (textless or elsewhere):

@@ -16,7 +16,9 @@ from smart_routing.features.statement import (
     ParseStatus,
     Statement,
     StatementKind,
-    read_statement,
+    Words,
+    parsed,
+    read_words,
 )
 from smart_routing.features.text import TEXT_FEATURES
 from smart_routing.features.tree import Tree, walk
@@ -66,9 +68,14 @@ def facts_of(statement: Statement | Facts) -> Facts:
     return _facts(statement, walk(statement.tree) if statement.tree is not None else None)
 
 
-def read_facts(sql: str, limits: ParseLimits = DEFAULT_LIMITS, *, ended: StageEnded = unwatched) -> Facts:
-    """What `sql` says within `limits`; raises nothing but what `ended` does."""
-    statement = read_statement(sql, limits, ended=ended)
+def read_facts(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Facts:
+    """What `sql` says within `limits`; never raises."""
+    return facts_from(read_words(sql, limits))
+
+
+def facts_from(words: Words, *, ended: StageEnded = unwatched) -> Facts:
+    """What a text says whose words were read; raises nothing but what `ended` does."""
+    statement = parsed(words, ended=ended)
     if statement.tree is None:
         return _facts(statement, None)
     tree = walk(statement.tree)

@@ -3,9 +3,9 @@
 import logging
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Final
 
 from sqlglot import Token, exp
@@ -61,17 +61,17 @@ DEFAULT_LIMITS: Final = ParseLimits()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Statement:
-    """A statement read once; the router and `featurize` look at the same one.
+class Words:
+    """A statement before its parse. Of EXPLAIN ANALYZE and EXECUTE IMMEDIATE, `text` is the inner statement's.
 
-    Of EXPLAIN ANALYZE and EXECUTE IMMEDIATE, `text` and `tree` are the inner statement's.
+    `for_parser` is what the parser takes, unless the text is `refused`.
     """
 
     kind: StatementKind
     text: Text
-    parse_status: ParseStatus
-    tree: exp.Expr | None
-    limits: ParseLimits = DEFAULT_LIMITS
+    limits: ParseLimits
+    for_parser: list[Token] = field(default_factory=list)
+    refused: ParseStatus | None = None
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -83,35 +83,57 @@ class Statement:
         return template_fingerprint(self.text.tokens)
 
 
-def read_statement(sql: str, limits: ParseLimits = DEFAULT_LIMITS, *, ended: StageEnded = unwatched) -> Statement:
-    """Read `sql` within `limits`; raises nothing but what `ended` does."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """A statement read once; the router and `featurize` look at the same one."""
+
+    words: Words
+    parse_status: ParseStatus
+    tree: exp.Expr | None
+
+    @property
+    def kind(self) -> StatementKind:
+        return self.words.kind
+
+    @property
+    def text(self) -> Text:
+        return self.words.text
+
+    @property
+    def template(self) -> str:
+        return self.words.template
+
+    @property
+    def limits(self) -> ParseLimits:
+        return self.words.limits
+
+
+def read_statement(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Statement:
+    """Read `sql` within `limits`; never raises."""
+    return parsed(read_words(sql, limits))
+
+
+def read_words(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Words:
+    """As far as a statement goes without a parse; never raises."""
     inner = _unwrap(sql)
-    words = _read_words(inner, limits)
-    ended(Stage.TOKENS)
-    status, tree = words.refused, None
-    if status is None:
-        tree = _parse(inner, words.tokens)
-        ended(Stage.PARSE)
-        status = ParseStatus.REJECTED if tree is None else ParseStatus.PARSED
-    return Statement(kind=_kind(inner), text=words.text, parse_status=status, tree=tree, limits=limits)
-
-
-@dataclass(frozen=True, slots=True)
-class _Words:
-    """A text before its parse: `tokens` are there for the parser unless the text is `refused`."""
-
-    text: Text
-    tokens: list[Token]
-    refused: ParseStatus | None = None
-
-
-def _read_words(inner: str, limits: ParseLimits) -> _Words:
+    words = partial(Words, kind=_kind(inner), limits=limits)
     if _is_too_long(inner, limits):
-        return _Words(Text(inner, rough_tokens(inner[: limits.bytes])[: limits.tokens]), [], ParseStatus.TOO_LONG)
+        text = Text(inner, rough_tokens(inner[: limits.bytes])[: limits.tokens])
+        return words(text=text, refused=ParseStatus.TOO_LONG)
     tokens = tokenize(inner)
     if tokens is None:
-        return _Words(Text(inner, rough_tokens(inner)[: limits.tokens]), [], ParseStatus.REJECTED)
-    return _Words(Text(inner, normalise(tokens[: limits.tokens])), tokens, _over(tokens, limits))
+        return words(text=Text(inner, rough_tokens(inner)[: limits.tokens]), refused=ParseStatus.REJECTED)
+    return words(text=Text(inner, normalise(tokens[: limits.tokens])), for_parser=tokens)
+
+
+def parsed(words: Words, *, ended: StageEnded = unwatched) -> Statement:
+    """The whole statement; raises nothing but what `ended` does."""
+    status, tree = words.refused or _over(words.for_parser, words.limits), None
+    if status is None:
+        tree = _parse(words.text.sql, words.for_parser)
+        ended(Stage.PARSE)
+        status = ParseStatus.REJECTED if tree is None else ParseStatus.PARSED
+    return Statement(words=words, parse_status=status, tree=tree)
 
 
 def template_tokens(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> tuple[str, ...] | None:

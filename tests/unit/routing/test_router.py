@@ -153,10 +153,10 @@ def test_deadline_is_not_cached(make: Callable[..., Model]) -> None:
     ("sql", "expected"),
     [
         ("select 1", list(Stage)),
-        ("drop table t", [Stage.CACHE, Stage.TOKENS, Stage.PARSE, Stage.FACTS]),
+        ("drop table t", [Stage.CACHE, Stage.TOKENS]),
         ("show tables", [Stage.CACHE, Stage.TOKENS]),
     ],
-    ids=["read", "write", "unparsed"],
+    ids=["read", "write", "metadata"],
 )
 def test_stages_are_told_as_they_end(make: Callable[..., Model], sql: str, expected: list[Stage]) -> None:
     router, told = Router(model=make("1"), cache_entries=10), list[Stage]()
