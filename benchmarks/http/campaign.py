@@ -15,8 +15,8 @@ CONNECTIONS: Final = 16
 CROWD: Final = 135
 PER_SECOND: Final = 270.0
 """What the design asks of a router at its peak, and half of that at one time."""
-RIVALS_SECONDS: Final = 20.0
-"""Of requests at random moments; a slow server need not be asked longer."""
+OTHERS_SECONDS: Final = 20.0
+"""Of requests at random moments to others than ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ class Campaign:
         yield self._count(OURS, log, connections=CROWD)
         for server in self.servers:
             name = server.contender.name
-            seconds = self.tail / PER_SECOND if name in {OURS, ECHO} else min(RIVALS_SECONDS, self.tail / PER_SECOND)
+            seconds = self.tail / PER_SECOND if name == OURS else min(OTHERS_SECONDS, self.tail / PER_SECOND)
             answered = server.ask(log, seconds=seconds, per_second=PER_SECOND, seed=self.seed)
             yield Tail(server=name, what=f"{log.name}, {PER_SECOND:g} a second at random", answered=answered)
 
