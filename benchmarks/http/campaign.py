@@ -1,5 +1,6 @@
 """What every server is asked, and in which order."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Campaign:
             name = server.contender.name
             seconds = self.tail / PER_SECOND if name == OURS else min(OTHERS_SECONDS, self.tail / PER_SECOND)
             answered = server.ask(log, seconds=seconds, per_second=PER_SECOND, seed=self.seed)
-            yield Tail(server=name, what=f"{log.name}, {PER_SECOND:g} a second at random", answered=answered)
+            yield _told(name, f"{log.name}, {PER_SECOND:g} a second at random", answered)
 
     def _count(self, name: str, corpus: Corpus, *, connections: int) -> Tail:
         """As long as `tail` requests take, by what a short try says."""
@@ -70,4 +71,10 @@ class Campaign:
         tried = server.ask(corpus, seconds=self.seconds, connections=connections)
         answered = server.ask(corpus, seconds=1.1 * self.tail / tried.per_second, connections=connections)
         what = f"{corpus.name}, {connections} {'client' if connections == 1 else 'clients'}"
-        return Tail(server=name, what=what, answered=answered)
+        return _told(name, what, answered)
+
+
+def _told(name: str, what: str, answered: Answered) -> Tail:
+    """Progress on stderr too."""
+    sys.stderr.write(f"http: {name}, {what}: p99 {answered.p99:.2f} ms of {answered.count:,}\n")
+    return Tail(server=name, what=what, answered=answered)
