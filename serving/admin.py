@@ -11,13 +11,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
-from serving.bearer import check_token
-from serving.errors import on_domain_error
-from serving.history_watch import HistoryWatch
+from serving.http.bearer import check_token
+from serving.http.errors import on_domain_error
 from serving.known_heavy.api import KnownHeavyDesk, known_heavy_routes
 from serving.metrics import Metrics
-from serving.quarantine import Quarantined
-from serving.reloader import Refusal, Reloader, ReloadOutcome
+from serving.reload.history_watch import HistoryWatch
+from serving.reload.quarantine import Quarantined
+from serving.reload.reloader import Refusal, Reloader, ReloadOutcome
 from smart_routing.errors import SmartRoutingError
 from smart_routing.features.schema import SCHEMA_HASH
 from smart_routing.router import Router

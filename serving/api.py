@@ -12,13 +12,13 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.body import read_content
-from serving.errors import failure
-from serving.gateway_route import GatewayRoute
-from serving.headers import Headers, headers_of
+from serving.http.body import read_content
+from serving.http.errors import failure
+from serving.http.headers import Headers, headers_of
+from serving.http.reply import Reply
 from serving.openapi import describe
-from serving.reply import Reply
 from serving.service import RoutingService
+from serving.trino_gateway.route import GatewayRoute
 from serving.wire import RoutingGroups, read_headers, reply_bytes
 from smart_routing.protocol import GATEWAY_ROUTE_PATH, ROUTE_PATH
 from smart_routing.route_body import read_body

@@ -20,19 +20,19 @@ from fastapi import FastAPI
 
 from serving.admin import AdminPort, create_admin_app
 from serving.api import DataPort, DataState, create_data_app
-from serving.background import Background
-from serving.following import Around, Following, trip_limits
-from serving.garbage import IdleCollection
-from serving.gateway_groups import check_gateway_groups
-from serving.gateway_route import GatewayRoute
 from serving.known_heavy.api import KnownHeavyDesk
 from serving.known_heavy.opening import open_known_heavy
 from serving.known_heavy.watch import KnownHeavyWatch
-from serving.listener import bind, listening
 from serving.metrics import Metrics
-from serving.policy_watch import PolicyWatch
+from serving.process.background import Background
+from serving.process.garbage import IdleCollection
+from serving.process.listener import bind, listening
+from serving.reload.following import Around, Following, trip_limits
+from serving.reload.policy_watch import PolicyWatch
+from serving.reload.tripwire import Tripwire
 from serving.service import Clocks, Recording, RoutingService
-from serving.tripwire import Tripwire
+from serving.trino_gateway.groups import check_gateway_groups
+from serving.trino_gateway.route import GatewayRoute
 from serving.wire import RoutingGroups
 from smart_routing.callers import is_loopback, read_token
 from smart_routing.decision_log import DecisionLog, DecisionRecorder, VectorLogging, read_or_make_key

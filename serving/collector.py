@@ -14,7 +14,6 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from serving.background import Background
 from serving.events.coordinator import TIMEOUT, Coordinator
 from serving.events.drain import Drain
 from serving.events.endpoint import Collector, CollectorState, create_collector_app
@@ -25,6 +24,7 @@ from serving.events.sink import EventSink, RecentIds
 from serving.events.size_failures import ListRules, SizeFailures
 from serving.events.spill import Spill, open_spill
 from serving.known_heavy.opening import open_known_heavy
+from serving.process.background import Background
 from smart_routing.callers import read_token
 from smart_routing.errors import SettingsError, SmartRoutingError
 from smart_routing.known_heavy.store import KnownHeavyStore

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import msgspec
 
-from serving.gateway_wire import GatewayBody, GatewayReply
+from serving.trino_gateway.wire import GatewayBody, GatewayReply
 from serving.wire import ErrorReply, RouteReply
 from smart_routing.protocol import (
     GATEWAY_ROUTE_PATH,

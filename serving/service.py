@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from serving.metrics import Metrics
-from serving.tripwire import Tripwire
+from serving.reload.tripwire import Tripwire
 from smart_routing.decision_log import DecisionLog, DecisionRecorder
 from smart_routing.request import Request
 from smart_routing.rollout import Treatment

@@ -3,10 +3,10 @@
 import gc
 import sys
 
-from serving.accepting import bind
 from serving.app import Components, assemble
-from serving.server import serve
-from serving.workers import Workers
+from serving.process.accepting import bind
+from serving.process.server import serve
+from serving.process.workers import Workers
 from smart_routing.errors import SmartRoutingError
 from smart_routing.logs import configure_logging
 from smart_routing.settings import ServingSettings

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from serving.headers import Headers, header_name, text
+from serving.http.headers import Headers, header_name, text
 from smart_routing.errors import RequestError
 from smart_routing.features.schema import SCHEMA_HASH
 from smart_routing.labels import QueryWeight

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.decision.trained import Trained
-from serving.garbage import IdleCollection
+from serving.process.garbage import IdleCollection
 from smart_routing.request import Request
 from smart_routing.router import Router
 from smart_routing.stages import Stage

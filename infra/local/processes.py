@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO, Final
 
@@ -18,6 +20,7 @@ import httpx
 from smart_routing.settings import OUTSIDE
 
 LOOPBACK: Final = "127.0.0.1"
+FREE_PORTS: Final = range(20000, 32768)
 FOREIGN_PREFIXES: Final = ("PREFECT_", "MLFLOW_", "AWS_", "SMART_ROUTING_")
 READY_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 15.0
@@ -95,9 +98,21 @@ def unprivileged() -> Identity:
 
 
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        return int(listener.getsockname()[1])
+    """A port that nobody has, another at each call; raises `OSError` when none is left.
+
+    None of those that Linux gives to outgoing connections (32768 on): between the choice and the server's start a
+    connection could take it.
+    """
+    for port in _untried_ports():
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind((LOOPBACK, port))
+            return port
+    raise OSError(f"no port is free on {LOOPBACK}: all of {FREE_PORTS.start} to {FREE_PORTS.stop - 1} were tried")
+
+
+@cache
+def _untried_ports() -> Iterator[int]:
+    return iter(random.sample(FREE_PORTS, len(FREE_PORTS)))
 
 
 @dataclass(frozen=True, slots=True)

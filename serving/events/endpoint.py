@@ -12,10 +12,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from serving.bearer import check_token
-from serving.body import read_bounded
 from serving.events.metrics import EventOutcome
 from serving.events.sink import EventSink
+from serving.http.bearer import check_token
+from serving.http.body import read_bounded
 from smart_routing.callers import is_loopback
 from smart_routing.errors import RequestError, RequestTooLargeError, SmartRoutingError
 from smart_routing.protocol import QUERY_EVENTS_PATH

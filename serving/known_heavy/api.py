@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from serving.body import read_bounded
+from serving.http.body import read_bounded
 from smart_routing.errors import RequestError, UnknownTemplateError
 from smart_routing.known_heavy.entries import Fingerprint, KnownHeavyEntry, SessionTemplate, session_template
 from smart_routing.known_heavy.store import KnownHeavyStore

@@ -13,7 +13,7 @@ import httpx
 from benchmarks.swaps.__main__ import leg, resident_megabytes, serving, settings
 from infra.local.processes import LOOPBACK, free_port, server_environment
 from infra.local.servers import router_server
-from serving.listener import PORTS_TRIED
+from serving.process.listener import PORTS_TRIED
 from smart_routing import protocol
 from tests.bundles import GOLDEN_SQL, JoinModel
 from tests.waiting import wait_until

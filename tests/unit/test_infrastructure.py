@@ -9,7 +9,7 @@ import yaml
 
 from infra.local.stack.site import Ports
 from models.baseline import MOST_CHARACTERS, MOST_JOINS
-from serving.gateway_wire import QueryProperties
+from serving.trino_gateway.wire import QueryProperties
 from smart_routing.features.statement import StatementKind
 from smart_routing.protocol import GATEWAY_ROUTE_PATH, QUERY_EVENTS_PATH
 from smart_routing.settings import ServingSettings

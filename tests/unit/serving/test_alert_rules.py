@@ -15,7 +15,7 @@ from serving.collector import Components
 from smart_routing.settings import CollectorSettings
 from tests.collected import Collected
 from tests.served import Served
-from tests.unit.serving.event_store import RULES, MemoryStore
+from tests.unit.serving.events.event_store import RULES, MemoryStore
 from tests.unit.serving.known_heavy_store import MemoryKnownHeavy
 
 ROOT = Path(__file__).parents[3]

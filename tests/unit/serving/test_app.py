@@ -1,6 +1,5 @@
 import ast
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -11,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from infra.local.processes import free_port
 from serving.app import assemble, open_history, s3_client
-from serving.listener import bind
-from serving.reloader import LAST_KNOWN_GOOD
+from serving.process.listener import bind
+from serving.reload.reloader import LAST_KNOWN_GOOD
 from smart_routing.callers import is_loopback
 from smart_routing.errors import SettingsError
 from smart_routing.history.snapshot import Snapshot
@@ -129,21 +129,14 @@ def test_loopback_is_told_from_the_rest(host: str, expected: bool) -> None:
 
 
 def test_second_worker_takes_the_next_admin_port() -> None:
-    with bind("127.0.0.1", _free_port()) as first:
+    with bind("127.0.0.1", free_port()) as first:
         port = first.getsockname()[1]
         with bind("127.0.0.1", port) as second:
             assert second.getsockname()[1] > port
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 def test_admin_port_listens_beside_the_data_port(settings: MakeSettings) -> None:
-    port = _free_port()
+    port = free_port()
     with Served(settings(admin_port=port)) as served:
         reply = served.outside(lambda: httpx.get(f"http://127.0.0.1:{port}/v1/model"))
         assert reply.json()["version"].startswith("v1.0.0-")

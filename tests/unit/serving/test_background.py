@@ -5,7 +5,7 @@ from threading import Event
 
 import pytest
 
-from serving.background import Background
+from serving.process.background import Background
 from smart_routing.logs import JsonFormatter
 
 

@@ -15,7 +15,7 @@ from smart_routing.settings import CollectorSettings
 from tests.collected import Collected
 from tests.shell import Shell, own_environment
 from tests.unit.querylog.samples import MISSING, event
-from tests.unit.serving.event_store import RULES, MemoryStore
+from tests.unit.serving.events.event_store import RULES, MemoryStore
 from tests.unit.serving.known_heavy_store import MemoryKnownHeavy
 
 CREATED = {"statistics": MISSING, "endTime": MISSING}

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from serving import garbage
-from serving.garbage import IdleCollection
+from serving.process import garbage
+from serving.process.garbage import IdleCollection
 from smart_routing.features.facts import read_facts
 from smart_routing.request import Request
 from smart_routing.router import Router

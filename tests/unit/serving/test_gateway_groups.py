@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from serving.app import assemble
-from serving.gateway_groups import BACKENDS_PATH, check_gateway_groups
+from serving.trino_gateway.groups import BACKENDS_PATH, check_gateway_groups
 from serving.wire import RoutingGroups
 from smart_routing.errors import SettingsError
 from smart_routing.logs import JsonFormatter

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from serving.api import MAX_BODY_BYTES
-from serving.gateway_wire import read_gateway_body
+from serving.trino_gateway.wire import read_gateway_body
 from smart_routing.features.statement import StatementKind
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import Match, Override

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from serving.metrics import Metrics
+from serving.reload.tripwire import Subject, Swap, Tripwire
 from serving.service import Clocks, RoutingService
-from serving.tripwire import Subject, Swap, Tripwire
 from smart_routing.errors import UnknownModelVersionError
 from smart_routing.labels import QueryWeight
 from smart_routing.loaded_models import LoadedModels
@@ -16,7 +16,7 @@ from smart_routing.request import Request
 from smart_routing.router import Router
 from smart_routing.routing import Reason, RoutingDecision
 from tests.bundles import JoinModel
-from tests.unit.serving.swaps import LIMITS
+from tests.unit.serving.reload.swaps import LIMITS
 
 NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
 WAITED = ("smart_routing_decision_seconds_sum", {"stage": "wait"})

@@ -7,7 +7,7 @@ import pytest
 from prometheus_client import Gauge
 
 from serving.metrics import Metrics
-from serving.quarantine import Quarantine, Quarantined
+from serving.reload.quarantine import Quarantine, Quarantined
 
 NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
 BAD = Quarantined(name="v3-abcdef", reason="fails", time=NOW)

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from serving.latency_gate import LatencyGate
 from serving.metrics import Metrics
-from serving.model_swap import Keeping, ModelSwap
-from serving.quarantine import Quarantine
-from serving.reloader import LAST_KNOWN_GOOD, REFUSAL_LASTS, Reloader, ReloadOutcome
-from serving.tripwire import Subject, Tripwire
+from serving.reload.latency_gate import LatencyGate
+from serving.reload.model_swap import Keeping, ModelSwap
+from serving.reload.quarantine import Quarantine
+from serving.reload.reloader import LAST_KNOWN_GOOD, REFUSAL_LASTS, Reloader, ReloadOutcome
+from serving.reload.tripwire import Subject, Tripwire
 from smart_routing.bundle import MODEL, THRESHOLD, write_bundle
 from smart_routing.errors import RegistryError, SmartRoutingError, UnknownModelVersionError
 from smart_routing.features.schema import SCHEMA_HASH
@@ -20,7 +20,7 @@ from smart_routing.router import Router
 from smart_routing.sources.source import FILES, BundleRef, FolderSource
 from smart_routing.sources.store import BundleStore
 from tests.bundles import JoinModel
-from tests.unit.serving.swaps import LIMITS
+from tests.unit.serving.reload.swaps import LIMITS
 
 
 @dataclass

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from serving.history_watch import HistoryWatch
 from serving.metrics import Metrics
-from serving.quarantine import Quarantine
-from serving.tripwire import Subject, Tripwire
+from serving.reload.history_watch import HistoryWatch
+from serving.reload.quarantine import Quarantine
+from serving.reload.tripwire import Subject, Tripwire
 from smart_routing.history.measures import NO_HISTORY
 from smart_routing.history.snapshot import Snapshot
 from smart_routing.history.timeline import Timeline
@@ -18,8 +18,8 @@ from smart_routing.loaded_models import LoadedModels
 from smart_routing.router import Router
 from tests.bundles import JoinModel
 from tests.unit.history.runs import NOW, keys_of, ran
-from tests.unit.serving.memory_file import MemoryFile
-from tests.unit.serving.swaps import LIMITS
+from tests.unit.serving.reload.memory_file import MemoryFile
+from tests.unit.serving.reload.swaps import LIMITS
 
 
 def content(*, hours_ago: float = 1.0, rule: LabelRule | None = None) -> bytes:

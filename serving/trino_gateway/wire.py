@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from serving.headers import Headers, header_name, text
+from serving.http.headers import Headers, header_name, text
 from serving.wire import names_transaction
 from smart_routing.errors import RequestError
 from smart_routing.features.statement import StatementKind

@@ -8,8 +8,8 @@ from enum import StrEnum
 from functools import partial
 
 from serving.metrics import Metrics
-from serving.quarantine import Quarantine, Quarantined
-from serving.tripwire import Subject, Swap, Tripwire
+from serving.reload.quarantine import Quarantine, Quarantined
+from serving.reload.tripwire import Subject, Swap, Tripwire
 from smart_routing.errors import BundleError, StoredFileError
 from smart_routing.history.snapshot import Snapshot
 from smart_routing.labels import LabelRule

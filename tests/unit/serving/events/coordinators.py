@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-FIXTURES = Path(__file__).parents[2] / "fixtures" / "coordinator"
+FIXTURES = Path(__file__).parents[3] / "fixtures" / "coordinator"
 
 
 def real_answer(name: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from uvicorn.config import STARTUP_FAILURE
 
-from serving.accepting import refuse_connections
+from serving.process.accepting import refuse_connections
 from smart_routing.logs import log_event
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from serving.events.metrics import EventMetrics
 from serving.events.rejects import RejectFile
 from serving.events.spill import Spill
 from tests.unit.querylog.samples import event
-from tests.unit.serving.event_store import MemoryStore
+from tests.unit.serving.events.event_store import MemoryStore
 
 BATCH_SECONDS = 30.0
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from serving.shift import Shift, Strata
+from serving.reload.shift import Shift, Strata
 
 TEMPLATES = 12
 

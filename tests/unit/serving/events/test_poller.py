@@ -14,8 +14,8 @@ from smart_routing.errors import CoordinatorError
 from smart_routing.labels import LabelRule
 from smart_routing.querylog.records import QueryRecord, TableInput
 from tests.unit.querylog.samples import record
-from tests.unit.serving.coordinators import FakeFleet, real_answer
-from tests.unit.serving.event_store import MemoryStore
+from tests.unit.serving.events.coordinators import FakeFleet, real_answer
+from tests.unit.serving.events.event_store import MemoryStore
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 POLL_SECONDS = 30.0

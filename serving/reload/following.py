@@ -6,15 +6,15 @@ from random import Random
 
 from prometheus_client import Gauge
 
-from serving.history_watch import HistoryWatch
-from serving.latency_gate import LatencyGate
-from serving.memory import give_back
 from serving.metrics import Metrics
-from serving.model_swap import Keeping, ModelSwap
-from serving.quarantine import Quarantine
-from serving.reloader import Reloader
+from serving.reload.history_watch import HistoryWatch
+from serving.reload.latency_gate import LatencyGate
+from serving.reload.memory import give_back
+from serving.reload.model_swap import Keeping, ModelSwap
+from serving.reload.quarantine import Quarantine
+from serving.reload.reloader import Reloader
+from serving.reload.tripwire import Subject, TripLimits, Tripwire
 from serving.service import Clocks
-from serving.tripwire import Subject, TripLimits, Tripwire
 from smart_routing.router import Router
 from smart_routing.settings import HistorySettings, ReloadSettings, ServingSettings
 from smart_routing.sources.source import ModelSource

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from serving.gateway_wire import NO_GROUP, GatewayBody, GatewayReply, client_group, read_gateway_body, trace_token
-from serving.headers import Headers
+from serving.http.headers import Headers
 from serving.service import RoutingService, Tracking
+from serving.trino_gateway.wire import NO_GROUP, GatewayBody, GatewayReply, client_group, read_gateway_body, trace_token
 from serving.wire import RoutingGroups
 from smart_routing.errors import RequestError, RequestTooLargeError
 from smart_routing.logs import log_event, place_of

@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.types import Receive
 
-from serving.headers import Headers, headers_of
+from serving.http.headers import Headers, headers_of
 from smart_routing.errors import RequestError, RequestTooLargeError
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from serving.metrics import Metrics
-from serving.tripwire import Subject, Swap, Tripwire
+from serving.reload.tripwire import Subject, Swap, Tripwire
 from smart_routing.features.schema import SCHEMA_HASH
 from smart_routing.inference import Model
 from smart_routing.logs import log_event

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from serving.shift import Shift, Strata
+from serving.reload.shift import Shift, Strata
 from smart_routing.labels import QueryWeight
 from smart_routing.logs import log_event
 from smart_routing.routing import Reason, RoutingDecision

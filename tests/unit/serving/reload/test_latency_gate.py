@@ -6,7 +6,7 @@ from itertools import chain, repeat
 
 import pytest
 
-from serving.latency_gate import FEWEST_ROUNDS, MOST_ROUNDS, LatencyGate, Pace
+from serving.reload.latency_gate import FEWEST_ROUNDS, MOST_ROUNDS, LatencyGate, Pace
 from smart_routing.errors import BundleError
 from smart_routing.inference import Model
 from tests.bundles import JoinModel

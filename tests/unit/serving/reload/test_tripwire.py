@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from serving.tripwire import IN_A_ROW, LAST_WINDOW, MOST_BEFORE, MOST_NOTED, Subject, Swap, TripLimits, Tripwire
+from serving.reload.tripwire import IN_A_ROW, LAST_WINDOW, MOST_BEFORE, MOST_NOTED, Subject, Swap, TripLimits, Tripwire
 from smart_routing.labels import QueryWeight
 from smart_routing.routing import Reason, RoutingDecision
-from tests.unit.serving.swaps import LIMITS
+from tests.unit.serving.reload.swaps import LIMITS
 
 OLD, NEW = "v1-aaaaaa", "v2-bbbbbb"
 LIGHT = RoutingDecision(

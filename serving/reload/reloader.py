@@ -10,10 +10,10 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from serving.latency_gate import LatencyGate
 from serving.metrics import Metrics
-from serving.model_swap import InForce, ModelSwap
-from serving.quarantine import Quarantine, Quarantined
+from serving.reload.latency_gate import LatencyGate
+from serving.reload.model_swap import InForce, ModelSwap
+from serving.reload.quarantine import Quarantine, Quarantined
 from smart_routing.errors import BundleError, SmartRoutingError, UnknownModelVersionError
 from smart_routing.inference import Model, go_on
 from smart_routing.logs import log_event

@@ -18,7 +18,7 @@ from smart_routing.settings import CollectorSettings
 from tests.collected import Collected
 from tests.unit.known_heavy.samples import NOW
 from tests.unit.querylog.samples import event, record
-from tests.unit.serving.event_store import RULES, MemoryStore
+from tests.unit.serving.events.event_store import RULES, MemoryStore
 from tests.unit.serving.known_heavy_store import MemoryKnownHeavy
 
 CPU_LIMIT = {"errorCode": {"name": "EXCEEDED_CPU_LIMIT", "type": "INSUFFICIENT_RESOURCES"}}

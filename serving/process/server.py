@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from serving.accepting import Acceptor, refuse_connections
+from serving.process.accepting import Acceptor, refuse_connections
 
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than the minute that trino-gateway's client keeps a connection, so that it is not ours that ends first."""

@@ -3,7 +3,7 @@
 import msgspec
 from starlette.types import Send
 
-from serving.headers import header_name
+from serving.http.headers import header_name
 from smart_routing.protocol import HEADER_MODEL_VERSION
 
 _JSON = (b"content-type", b"application/json")

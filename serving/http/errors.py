@@ -6,7 +6,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 from starlette.responses import Response
 
-from serving.reply import Reply
+from serving.http.reply import Reply
 from serving.wire import error_bytes, query_id_of
 from smart_routing.errors import SmartRoutingError
 from smart_routing.logs import log_event, place_of

@@ -1,0 +1,1 @@
+"""What each HTTP face of serving/ shares: bodies, headers, replies, errors, tokens."""

@@ -1,0 +1,1 @@
+"""The router as processes: sockets, workers, the event loop's servers, threads beside it, memory."""

@@ -1,0 +1,1 @@
+"""The route that trino-gateway's external routing rules call."""
