@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -99,7 +99,7 @@ def child(bundle: Path, folder: Path, *, seed: int) -> Iterator[Child]:
 def _work(connection: Connection, bundle: Path, folder: Path, seed: int) -> None:
     corpus = read_corpus(test_data=test_data_of(os.environ))
     os.environ.update(router_variables(bundle, folder))
-    with AskedApp(create_app()) as app:
+    with suppress(EOFError, BrokenPipeError), AskedApp(create_app()) as app:  # ends with who asks
         connection.send(Trial(-1, "started", 0.0))
         while True:
             _try_all(connection, app, corpus, seed=seed)

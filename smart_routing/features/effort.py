@@ -12,6 +12,8 @@ _CLOSING: Final = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R
 _TYPES: Final = frozenset(Trino.parser_class.TYPE_TOKENS)
 _JOINS: Final = frozenset({TokenType.JOIN, TokenType.STRAIGHT_JOIN})
 _UNCONDITIONAL: Final = frozenset({TokenType.CROSS, TokenType.NATURAL})
+_ENDS_OF_TABLES: Final = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN})
+"""After any other token sqlglot may take CROSS or NATURAL for a name."""
 _CONDITIONS: Final = frozenset({TokenType.ON, TokenType.USING})
 _AFTER_JOINS: Final = frozenset(
     {
@@ -84,7 +86,7 @@ class _Walk:
         elif kind in _CLOSING:
             self._leave(place)
         elif kind in _JOINS:
-            self._joins += self._before(place) not in _UNCONDITIONAL
+            self._joins += not self._is_unconditional(place)
         elif kind in _CONDITIONS:
             self._joins = max(self._floor, self._joins - 1)
         elif kind == TokenType.ARROW:
@@ -122,6 +124,10 @@ class _Walk:
         )
         self._starts[place] = bracket.start
         self._looks += place - bracket.start
+
+    def _is_unconditional(self, place: int) -> bool:
+        """Whether CROSS or NATURAL belongs to the join, not to what is before it, as in `a.natural join`."""
+        return self._before(place) in _UNCONDITIONAL and self._before(place - 1) in _ENDS_OF_TABLES
 
     def _start(self, place: int) -> int:
         """Where `a.b(c).d` begins, before the bracket at `place`: no bracket is gone through twice."""

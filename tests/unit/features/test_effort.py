@@ -35,6 +35,15 @@ def test_each_join_without_a_condition_doubles_what_follows() -> None:
     assert joins[2] - joins[1] == 2 * (joins[1] - joins[0])
 
 
+@pytest.mark.parametrize(
+    "table",
+    ["c.natural", "natural", "c as natural", "c as cross", "c x.natural", "c, natural"],
+)
+def test_a_name_before_join_is_no_kind_of_join(table: str) -> None:
+    joins = [effort("select 1 from a" + f" join {table}" * count).tokens for count in (9, 10, 11)]
+    assert joins[2] - joins[1] == 2 * (joins[1] - joins[0])
+
+
 def test_a_clause_or_a_closed_bracket_ends_the_joins_before_it() -> None:
     ended = effort("select 1 from (select 1 from a join b join c) where d = 1 and e = 2").tokens
     longer = effort("select 1 from (select 1 from a join b join c) where d = 1 and e = 2 and f = 3").tokens
@@ -65,8 +74,13 @@ def test_brackets_that_nothing_opened_are_passed_over() -> None:
 
 @pytest.mark.parametrize(
     "sql",
-    ["select 1 from a" + " join b" * 30, "select a" + "[1]" * 300, "select " + "f(x -> " * 120 + "x" + ")" * 120],
-    ids=["joins", "subscripts", "lambdas"],
+    [
+        "select 1 from a" + " join b" * 30,
+        "select 1 from t" + " natural join c." * 30,
+        "select a" + "[1]" * 300,
+        "select " + "f(x -> " * 120 + "x" + ")" * 120,
+    ],
+    ids=["joins", "natural joins", "subscripts", "lambdas"],
 )
 def test_short_statement_that_would_be_read_too_often_is_not_parsed(sql: str) -> None:
     statement = read_statement(sql)
