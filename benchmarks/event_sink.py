@@ -18,7 +18,7 @@ from typing import Final
 from benchmarks.empty_sink import FILE_VARIABLE, PATH
 from benchmarks.event_load import EventLoad
 from benchmarks.open_loop import OpenLoop, post_request
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.processes import LOOPBACK, Answers, Server, free_port, listening, server_environment
 from infra.local.servers import collector_server, postgres_server
 from infra.local.servers.programs import ROOT

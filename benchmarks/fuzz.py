@@ -19,7 +19,7 @@ from benchmarks.hostile.requests import fuzzed_request
 from benchmarks.hostile.trial import Trial, tried
 from benchmarks.trained import make_bundle
 from flows.command import CommandParser, positive, run
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.processes import server_environment
 from infra.local.servers import router_server
 from serving.api import MAX_BODY_BYTES

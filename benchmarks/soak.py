@@ -23,8 +23,8 @@ from benchmarks.hostile.corpus import read_corpus
 from benchmarks.offline.memory import tree_bytes
 from benchmarks.trained import make_bundle
 from flows.command import CommandParser, positive, positive_number, run
-from infra.local.demo import EVENTS
 from infra.local.environment import kept_below
+from infra.local.loop import EVENTS
 from infra.local.processes import free_port, running, server_environment
 from infra.local.servers.databases import redis
 from infra.local.servers.mlops import mlflow

@@ -14,7 +14,7 @@ from prefect.logging import get_run_logger
 
 from flows.arguments import whole
 from flows.champion import load_champion
-from flows.command import CommandParser, add_events, add_label_rule, run
+from flows.command import CommandParser, add_events, add_label_rule, run, share
 from flows.judgement import Judgement
 from flows.provenance import git_commit
 from flows.query_events import read_whole_log
@@ -30,7 +30,7 @@ from models.candidate import (
 from models.dataset import Labelled, label
 from models.exclusions import read_exclusions
 from models.footprint import bundle_bytes
-from models.gate import read_gate
+from models.gate import GateThresholds, read_gate
 from models.lineage import log_candidate, log_lineage, write_statements
 from models.params import read_params
 from models.registry import ModelRegistry, Provenance
@@ -66,16 +66,18 @@ def train_classifier_flow(
     dry_run: bool = False,
     train_until: datetime | None = None,
     calibrate_until: datetime | None = None,
+    target_bound: float | None = None,
 ) -> TrainingSummary:
     """Dataset, training, conversion, evaluation, gate, registration; `events` None reads the store."""
+    gate = gate_of(target_bound)
     rule, cut = LabelRule(cpu_seconds=cpu_seconds, memory_bytes=memory_bytes), split_rule(train_until, calibrate_until)
     labelled = label_log(events, rule)
     with Tracking.connect(RegistrySettings.load()).run("train") as run_id, TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        candidate = make(whole(labelled), rule, seed, cut)
+        candidate = make(whole(labelled), rule, seed, cut=cut, gate=gate)
         manifest = write(whole(candidate), folder)
         champion = load_champion(candidate.split.holdout[0].request.submitted_utc)
-        examination = judge(whole(candidate), whole(champion), folder)
+        examination = judge(whole(candidate), whole(champion), folder, gate)
         log(run_id, whole(candidate), whole(examination), folder, source=events or "store")
         version = None if dry_run else register(run_id, whole(candidate), whole(examination), folder)
     return TrainingSummary(
@@ -97,9 +99,8 @@ def label_log(events: str | None, rule: LabelRule) -> Labelled:
 
 
 @task(cache_policy=NO_CACHE)
-def make(labelled: Labelled, rule: LabelRule, seed: int, split_rule: SplitRule) -> Candidate:
-    params, gate = read_params(seed=seed), read_gate()
-    candidate = make_candidate(labelled, rule, params=params, gate=gate, split_rule=split_rule)
+def make(labelled: Labelled, rule: LabelRule, seed: int, *, cut: SplitRule, gate: GateThresholds) -> Candidate:
+    candidate = make_candidate(labelled, rule, params=read_params(seed=seed), gate=gate, split_rule=cut)
     get_run_logger().info(candidate.calibration.summary())
     return candidate
 
@@ -124,12 +125,10 @@ def write(candidate: Candidate, folder: Path) -> str:
 
 
 @task(cache_policy=NO_CACHE)
-def judge(candidate: Candidate, champion: Model | None, folder: Path) -> Examination:
+def judge(candidate: Candidate, champion: Model | None, folder: Path, gate: GateThresholds) -> Examination:
     split, size = candidate.split, bundle_bytes(folder / protocol.BUNDLE_ARTIFACT_PATH)
     exam = Exam(before=split.train + split.calibration, holdout=split.holdout, history=candidate.labelled.history)
-    examination = examine(
-        candidate.model, exam, read_gate(), champion=champion, bundle_bytes=size, clock=time.thread_time
-    )
+    examination = examine(candidate.model, exam, gate, champion=champion, bundle_bytes=size, clock=time.thread_time)
     verdict = "passed" if examination.verdict.passed else "; ".join(examination.verdict.reasons)
     get_run_logger().info("gate: %s", verdict)
     return examination
@@ -165,12 +164,24 @@ def register(run_id: str, candidate: Candidate, examination: Examination, folder
     return version.number
 
 
+def gate_of(target_bound: float | None) -> GateThresholds:
+    """The gate file's, with another bound where one is given."""
+    gate = read_gate()
+    return gate if target_bound is None else gate.model_copy(update={"target_bound": target_bound})
+
+
 def main() -> None:
     parser = CommandParser(module="flows.train_classifier", description=str(__doc__))
     add_events(parser)
     add_label_rule(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of the booster (default 0)")
     parser.add_argument("--dry-run", action="store_true", help="judge the candidate and log the run, register nothing")
+    parser.add_argument(
+        "--target-bound",
+        type=share,
+        metavar="B",
+        help="largest bound that passes the gate (default: that of gate.toml)",
+    )
     add_split(parser)
     run(parser, _command)
 
@@ -185,6 +196,7 @@ def _command(options: Namespace) -> TrainingSummary:
         dry_run=options.dry_run,
         train_until=options.train_until,
         calibrate_until=options.calibrate_until,
+        target_bound=options.target_bound,
     )
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import trino
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.processes import LOOPBACK
 from infra.local.scale import SCALED_RULE_ARGUMENTS
 from infra.local.stack.state import Stack

@@ -16,7 +16,7 @@ from benchmarks.decision.trained import train
 from benchmarks.page import machine
 from benchmarks.trained import labelled_log
 from flows.command import CommandParser, add_events, positive, run
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from smart_routing.errors import QueryLogError
 from smart_routing.request import Request
 

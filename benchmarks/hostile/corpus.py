@@ -8,7 +8,7 @@ from typing import Final
 import pyarrow.parquet as pq
 
 from benchmarks.hostile.shapes import Shape, read_shapes
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.servers.programs import ROOT
 from smart_routing.querylog.source import read_query_log
 

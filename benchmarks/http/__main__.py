@@ -21,7 +21,7 @@ from benchmarks.http.report import HttpResults, section
 from benchmarks.http.statements import Corpus, fixed_statement, log_statements, tpcds_statements
 from benchmarks.page import PAGE, RESULTS, machine, write_json, write_section
 from flows.command import CommandParser, add_events, positive, positive_number, run
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.servers.programs import ROOT
 from smart_routing.errors import InputError
 

@@ -14,7 +14,7 @@ from benchmarks.offline.report import OfflineResults, section
 from benchmarks.offline.training import Training
 from benchmarks.page import PAGE, RESULTS, machine, write_json, write_section
 from flows.command import CommandParser, add_events, positive, run
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.servers.programs import ROOT
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log

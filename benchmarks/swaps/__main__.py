@@ -23,7 +23,7 @@ from benchmarks.swaps.load import Load, Reply
 from benchmarks.swaps.versions import Answer, Versions, fault, header
 from benchmarks.trained import make_bundle
 from flows.command import CommandParser, positive, positive_number, run
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.processes import free_port, running, server_environment
 from infra.local.servers.router import router
 from smart_routing.errors import SmartRoutingError

@@ -115,7 +115,7 @@ class HistorySettings(Settings):
 
     snapshot: str = Field("var/history.npz", description="File of the history snapshot: a path or s3://bucket/key.")
     ttl_hours: float = Field(
-        48.0, gt=0, le=8760, description="Hours that a snapshot counts after what it knows ends; written into it."
+        48.0, gt=0, le=876_000, description="Hours that a snapshot counts after what it knows ends; written into it."
     )
     most_keys: int = Field(
         MOST_KEYS,

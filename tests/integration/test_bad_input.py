@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.scale import SCALED_RULE_ARGUMENTS
 from models.registry import ModelRegistry
 from smart_routing.settings import RegistrySettings

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.servers import CollectorServer, collector_server
 from smart_routing.querylog.events import read_event
 from smart_routing.querylog.records import QueryRecord

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.event_load import EventLoad
 from benchmarks.open_loop import Delivery, OpenLoop, post_request
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.processes import Server, free_port, running
 from infra.local.servers.databases import postgres
 from infra.local.servers.router import collector

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.scale import SCALED_RULE
 from models.dataset import label
 from models.registry import ModelRegistry

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.processes import LOOPBACK, free_port
 from infra.local.servers import CollectorServer, collector_server, redis_server, router_server
 from serving.known_heavy.opening import open_known_heavy

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import xgboost as xgb
 
-from infra.local.demo import EVENTS, body
+from infra.local.loop import EVENTS, body
 from infra.local.scale import SCALED_RULE, SCALED_RULE_ARGUMENTS
 from infra.local.servers import router_server
 from models.dataset import Labelled, label

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.servers import S3Service, router_server
 from smart_routing.bundle import write_bundle
 from tests.bundles import JoinModel

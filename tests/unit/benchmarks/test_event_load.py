@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.event_load import HEAVY_BYTES, LIGHT_BYTES, EventLoad
 from benchmarks.open_loop import RETRY_SECONDS
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from serving.events.intake import Completed, examine
 
 LISTENER = Path(__file__).parents[3] / "infra" / "trino" / "http-event-listener.properties"

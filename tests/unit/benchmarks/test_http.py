@@ -10,7 +10,7 @@ from benchmarks.http.field import ECHO, echo
 from benchmarks.http.load import Answered, Load, put_under
 from benchmarks.http.report import HttpResults, ServerFigures, Tail, section
 from benchmarks.http.statements import Statement, fixed_statement, log_statements, tpcds_statements
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from smart_routing.errors import InputError
 
 REQUEST = echo().request(Statement("select 1", "ana", None, "lake", "ads"), 80)

@@ -9,7 +9,7 @@ from benchmarks.offline.memory import run_watched
 from benchmarks.offline.rates import Rates
 from benchmarks.offline.report import OfflineResults, section
 from benchmarks.offline.training import Stage, Training
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from smart_routing.features.facts import read_facts
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log

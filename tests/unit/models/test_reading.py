@@ -3,7 +3,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from models.reading import read_texts
 from smart_routing.features.facts import Facts, read_facts
 from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits

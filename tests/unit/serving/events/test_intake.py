@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from serving.events.intake import BLOBS, Completed, Created, examine
 from smart_routing.querylog.events import Rejected, read_event
 from tests.unit.querylog.samples import MISSING, event

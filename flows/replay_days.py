@@ -1,0 +1,64 @@
+"""Replay a query log day by day through the running system: what would the nights have said, and what followed?"""
+
+import shutil
+from argparse import Namespace
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from flows.command import CommandParser, add_events, add_label_rule, run, share
+from infra.local.loop import ROOT, StepError, in_order_of_time, tell
+from infra.local.processes import ServerError
+from infra.local.replay.days import Replay
+from infra.local.replay.fleet import fleet
+from infra.local.replay.picture import draw
+from infra.local.replay.plan import plan
+from infra.local.replay.timeline import Timeline
+from smart_routing.errors import SmartRoutingError
+
+WORKSPACE: Final = ROOT / "var" / "replay"
+SLICE_HOURS: Final = 6
+PICTURE: Final = "timeline.png"
+TARGET_BOUND: Final = 0.1
+
+
+def main() -> None:
+    parser = CommandParser(module="flows.replay_days", description=f"{__doc__} Servers of its own, below --out.")
+    add_events(parser, required=True)
+    add_label_rule(parser)
+    parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="DAY", help="default: the log's fifth")
+    parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="DAY", help="default: the log's last")
+    parser.add_argument(
+        "--target-bound",
+        type=share,
+        default=TARGET_BOUND,
+        metavar="B",
+        help="of the gate; a log of days has too few heavy statements for a lower one (default %(default)s)",
+    )
+    parser.add_argument("--out", type=Path, default=WORKSPACE, metavar="DIR", help="made anew (default %(default)s)")
+    run(parser, _command, needs_prefect=False)
+
+
+def _command(options: Namespace) -> Timeline:
+    planned = plan(in_order_of_time(options.events), first=options.first, last=options.last, slice_hours=SLICE_HOURS)
+    workspace = options.out.absolute()
+    shutil.rmtree(workspace, ignore_errors=True)
+    workspace.mkdir(parents=True)
+    limits = ("--cpu-seconds", f"{options.cpu_seconds:g}", "--memory-bytes", str(options.memory_bytes))
+    training = (*limits, "--target-bound", str(options.target_bound))
+    try:
+        with fleet(workspace, training) as running:
+            nights = Replay(planned, running, tell).run()
+    except (StepError, ServerError) as error:
+        raise ReplayError(str(error)) from error
+    picture = workspace / PICTURE
+    draw(nights, picture)
+    return Timeline(events=options.events, nights=nights, workspace=str(workspace), picture=str(picture))
+
+
+class ReplayError(SmartRoutingError):
+    """A step of the replay failed; its own words are above."""
+
+
+if __name__ == "__main__":
+    main()

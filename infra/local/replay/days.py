@@ -1,0 +1,80 @@
+"""The replay itself: a first model, then day after day of statements, each closed by the nightly report."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from infra.local.replay.fleet import Fleet, Training
+from infra.local.replay.plan import Day, Plan
+from infra.local.replay.timeline import Night
+
+TRAINS: Final = frozenset({"alert", "retrain"})
+
+
+class Replay:
+    """Lives through a plan; `tell` hears of each night as it ends."""
+
+    def __init__(self, plan: Plan, fleet: Fleet, tell: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._fleet = fleet
+        self._tell = tell
+        self._ingested: datetime | None = None
+        self._serving: int | None = None
+
+    def run(self) -> list[Night]:
+        """One result a day. Raises `StepError` where a command fails."""
+        self._ingest(self._plan.begin)
+        self._learn("first model")
+        return [self._live_through(day) for day in self._plan.days]
+
+    def _live_through(self, day: Day) -> Night:
+        light = 0
+        for part in day.slices:
+            self._ingest(part.begin)
+            self._fleet.publish_history(part.begin)
+            light += self._fleet.decide(part)
+        self._ingest(day.end)
+        return self._close(day, light)
+
+    def _close(self, day: Day, light: int) -> Night:
+        if self._serving is None:
+            told = {"verdict": "no data", "reason": "no version serves yet"}
+            return self._night(day, light, told, self._learn(told["reason"]))
+        serving, report = self._serving, self._fleet.report(day.end)
+        training = self._react(report)
+        return self._night(day, light, report | {"serving": serving}, training)
+
+    def _night(self, day: Day, light: int, report: Mapping[str, Any], training: Training | None) -> Night:
+        night = Night(
+            day=day.begin,
+            statements=sum(len(part.records) for part in day.slices),
+            light=light,
+            serving=f"version {report['serving']}" if report.get("serving") else None,
+            verdict=str(report["verdict"]),
+            reason=str(report["reason"]),
+            tenants=tuple(report.get("tenants", ())),
+            signals=tuple(report.get("signals", ())),
+            live=dict(report.get("live") or {}),
+            training=training,
+            promoted=training is not None and training.passed,
+            folder=str(report.get("folder", "")),
+        )
+        self._tell(str(night))
+        return night
+
+    def _react(self, report: Mapping[str, Any]) -> Training | None:
+        if report["verdict"] == "rollback":
+            self._fleet.roll_back(str(report["reason"]))
+            return None
+        return self._learn(str(report["reason"])) if report["verdict"] in TRAINS else None
+
+    def _learn(self, why: str) -> Training:
+        training = self._fleet.train(why)
+        if training.passed:
+            self._fleet.promote(training.version, reason=why[:200])
+            self._serving = training.version
+        return training
+
+    def _ingest(self, until: datetime) -> None:
+        self._fleet.ingest(self._plan.ended(self._ingested, until))
+        self._ingested = until

@@ -1,0 +1,124 @@
+"""The running system that a log is replayed through, and what the replay has it do."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from time import monotonic, sleep
+from typing import Any, Final
+
+import httpx
+
+from infra.local.loop import StepError, child_environment, new_folder, route, step
+from infra.local.processes import LOOPBACK, free_port
+from infra.local.replay.plan import Slice
+from infra.local.servers import mlflow_server, prefect_server, router_server
+from smart_routing.querylog.records import QueryRecord
+from smart_routing.querylog.store import open_store
+
+FOLLOWED_SECONDS: Final = 60.0
+"""In which the router is to serve a version, or a history, that was published."""
+FLUSHED_SECONDS: Final = 0.5
+"""After which the decision log has what was decided before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A training that a replay started; `reasons` are the gate's where it did not pass."""
+
+    version: int
+    passed: bool
+    reasons: tuple[str, ...]
+    certificate: str
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> "Training":
+        certificate = told["evaluation"].get("certificate") or {}
+        bound = certificate.get("bound")
+        return cls(
+            version=told["version"],
+            passed=told["passed"],
+            reasons=tuple(told["reasons"]),
+            certificate=f"FNR <= {bound:.0%}" if bound else "none",
+        )
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Servers that are up, with one router. `environment` is that of every command."""
+
+    workspace: Path
+    environment: dict[str, str]
+    training_arguments: Sequence[str]
+    router: str | None = None
+    admin_port: int = field(default_factory=free_port)
+
+    def ingest(self, records: Iterator[QueryRecord]) -> int:
+        """How many the store did not have."""
+        return open_store(self.environment["SMART_ROUTING_QUERY_LOG_STORE"]).append(records).added
+
+    def train(self, why: str) -> Training:
+        return Training.of(step(f"train, {why}", "flows.train_classifier", self.training_arguments, self.environment))
+
+    def promote(self, version: int, *, reason: str) -> None:
+        """Returns as soon as the router serves it."""
+        step("promote", "flows.promote_model", ["--version", str(version), "--reason", reason], self.environment)
+        self._await("version", lambda told: str(told).startswith(f"v{version}-"))
+
+    def publish_history(self, as_of: datetime) -> None:
+        """Returns as soon as the router decides by it."""
+        told = step("history", "flows.build_history", ["--as-of", as_of.isoformat()], self.environment)
+        self._await("historySnapshot", lambda snapshot: snapshot == told["snapshot"])
+
+    def decide(self, part: Slice) -> int:
+        """The statements that the router called light."""
+        if self.router is None:
+            raise AssertionError("no router runs")
+        answers = route(self.router, part.records)
+        return sum(answer.decision == "light" for answer in answers)
+
+    def report(self, as_of: datetime) -> dict[str, Any]:
+        sleep(FLUSHED_SECONDS)
+        return step("nightly report", "flows.report_drift", ["--as-of", as_of.isoformat()], self.environment)
+
+    def roll_back(self, reason: str) -> dict[str, Any]:
+        return step("rollback", "flows.rollback_model", ["--reason", reason], self.environment)
+
+    @contextmanager
+    def routing(self) -> Iterator[None]:
+        """A router while the block runs."""
+        folder = new_folder(self.workspace, "router")
+        with router_server(folder, self.environment, ready="/healthz") as self.router:
+            yield
+        self.router = None
+
+    def _await(self, name: str, holds: Callable[[Any], bool]) -> None:
+        if self.router is None:
+            return
+        ends = monotonic() + FOLLOWED_SECONDS
+        url = f"http://{LOOPBACK}:{self.admin_port}/v1/model"
+        while not holds(httpx.get(url).raise_for_status().json()[name]):
+            if monotonic() > ends:
+                raise StepError(f"the router did not take the new {name} within {FOLLOWED_SECONDS:g} s")
+            sleep(0.1)
+
+
+@contextmanager
+def fleet(workspace: Path, training_arguments: Sequence[str]) -> Iterator[Fleet]:
+    """MLflow, Prefect and a router in a new folder, and all that they and the flows keep."""
+    backend, artifacts = f"sqlite:///{workspace}/mlflow.db", str(workspace / "artifacts")
+    with (
+        mlflow_server(new_folder(workspace, "mlflow"), backend=backend, artifacts=artifacts) as registry,
+        prefect_server(new_folder(workspace, "prefect")) as prefect,
+    ):
+        made = Fleet(workspace, child_environment(workspace, registry=registry, prefect=prefect), training_arguments)
+        made.environment |= {
+            "SMART_ROUTING_HISTORY_TTL_HOURS": "876000",  # of a log's time, not of the clock's
+            "SMART_ROUTING_HISTORY_POLL_SECONDS": "0.5",
+            "SMART_ROUTING_SERVING_POLL_SECONDS": "0.5",
+            "SMART_ROUTING_SERVING_VECTORS": "all",
+            "SMART_ROUTING_SERVING_ADMIN_PORT": str(made.admin_port),
+        }
+        with made.routing():
+            yield made
