@@ -77,14 +77,6 @@ def positive_number(text: str) -> float:
     return number
 
 
-def share(text: str) -> float:
-    """A number between 0 and 1, neither of them, as an argument's type."""
-    number = positive_number(text)
-    if number >= 1:
-        raise ArgumentTypeError(f"{text!r} is not below 1")
-    return number
-
-
 def instant(text: str) -> datetime:
     """A moment in ISO 8601, UTC where it has no zone, as an argument's type."""
     try:

@@ -28,7 +28,7 @@ from models.versions import ModelVersion, ValidationStatus
 from smart_routing import protocol
 from smart_routing.errors import TrainingError
 from smart_routing.inference import Model
-from smart_routing.settings import RegistrySettings
+from smart_routing.settings import DeploymentSettings, RegistrySettings
 
 
 @flow(name="evaluate-model")
@@ -86,7 +86,8 @@ def judge(model: Model, exam: Exam, version: ModelVersion, *, champion: Model | 
     registry = ModelRegistry.connect(RegistrySettings.load())
     with TemporaryDirectory() as scratch:
         size = bundle_bytes(registry.download_bundle(version, Path(scratch)))
-    return examine(model, exam, read_gate(), champion=champion, bundle_bytes=size, clock=time.thread_time)
+    gate = read_gate(DeploymentSettings.load().gate)
+    return examine(model, exam, gate, champion=champion, bundle_bytes=size, clock=time.thread_time)
 
 
 @task(cache_policy=NO_CACHE)

@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from flows.command import CommandParser, add_events, add_label_rule, run, share
+from flows.command import CommandParser, add_events, add_label_rule, run
 from infra.local.loop import ROOT, StepError, in_order_of_time, tell
 from infra.local.processes import ServerError
 from infra.local.replay.days import Replay
@@ -19,7 +19,6 @@ from smart_routing.errors import SmartRoutingError
 WORKSPACE: Final = ROOT / "var" / "replay"
 SLICE_HOURS: Final = 6
 PICTURE: Final = "timeline.png"
-TARGET_BOUND: Final = 0.1
 
 
 def main() -> None:
@@ -28,13 +27,6 @@ def main() -> None:
     add_label_rule(parser)
     parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="DAY", help="default: the log's fifth")
     parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="DAY", help="default: the log's last")
-    parser.add_argument(
-        "--target-bound",
-        type=share,
-        default=TARGET_BOUND,
-        metavar="B",
-        help="of the gate; a log of days has too few heavy statements for a lower one (default %(default)s)",
-    )
     parser.add_argument("--out", type=Path, default=WORKSPACE, metavar="DIR", help="made anew (default %(default)s)")
     run(parser, _command, needs_prefect=False)
 
@@ -45,9 +37,8 @@ def _command(options: Namespace) -> Timeline:
     shutil.rmtree(workspace, ignore_errors=True)
     workspace.mkdir(parents=True)
     limits = ("--cpu-seconds", f"{options.cpu_seconds:g}", "--memory-bytes", str(options.memory_bytes))
-    training = (*limits, "--target-bound", str(options.target_bound))
     try:
-        with fleet(workspace, training) as running:
+        with fleet(workspace, limits) as running:
             nights = Replay(planned, running, tell).run()
     except (StepError, ServerError) as error:
         raise ReplayError(str(error)) from error

@@ -14,7 +14,7 @@ from prefect.logging import get_run_logger
 
 from flows.arguments import whole
 from flows.champion import load_champion
-from flows.command import CommandParser, add_events, add_label_rule, run, share
+from flows.command import CommandParser, add_events, add_label_rule, run
 from flows.judgement import Judgement
 from flows.provenance import git_commit
 from flows.query_events import read_whole_log
@@ -43,7 +43,7 @@ from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_refer
 from smart_routing import protocol
 from smart_routing.inference import Model
 from smart_routing.labels import LabelRule
-from smart_routing.settings import FeatureSettings, RegistrySettings
+from smart_routing.settings import DeploymentSettings, FeatureSettings, RegistrySettings
 
 USUAL_RULE: Final = LabelRule()
 
@@ -66,10 +66,9 @@ def train_classifier_flow(
     dry_run: bool = False,
     train_until: datetime | None = None,
     calibrate_until: datetime | None = None,
-    target_bound: float | None = None,
 ) -> TrainingSummary:
     """Dataset, training, conversion, evaluation, gate, registration; `events` None reads the store."""
-    gate = gate_of(target_bound)
+    gate = read_gate(DeploymentSettings.load().gate)
     rule, cut = LabelRule(cpu_seconds=cpu_seconds, memory_bytes=memory_bytes), split_rule(train_until, calibrate_until)
     labelled = label_log(events, rule)
     with Tracking.connect(RegistrySettings.load()).run("train") as run_id, TemporaryDirectory() as scratch:
@@ -164,24 +163,12 @@ def register(run_id: str, candidate: Candidate, examination: Examination, folder
     return version.number
 
 
-def gate_of(target_bound: float | None) -> GateThresholds:
-    """The gate file's, with another bound where one is given."""
-    gate = read_gate()
-    return gate if target_bound is None else gate.model_copy(update={"target_bound": target_bound})
-
-
 def main() -> None:
     parser = CommandParser(module="flows.train_classifier", description=str(__doc__))
     add_events(parser)
     add_label_rule(parser)
     parser.add_argument("--seed", type=int, default=0, help="seed of the booster (default 0)")
     parser.add_argument("--dry-run", action="store_true", help="judge the candidate and log the run, register nothing")
-    parser.add_argument(
-        "--target-bound",
-        type=share,
-        metavar="B",
-        help="largest bound that passes the gate (default: that of gate.toml)",
-    )
     add_split(parser)
     run(parser, _command)
 
@@ -196,7 +183,6 @@ def _command(options: Namespace) -> TrainingSummary:
         dry_run=options.dry_run,
         train_until=options.train_until,
         calibrate_until=options.calibrate_until,
-        target_bound=options.target_bound,
     )
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,7 +18,16 @@ LEAST_CASES: Final = 20
 """Before a share of them is judged."""
 GATE_FILE: Final = Path(__file__).with_name("gate.toml")
 _COST: Final = "cost on the holdout"
+_WINS: Final = "cheaper than the champion beyond chance, the interval below zero"
+_KEEPS_UP: Final = "not dearer than the champion beyond chance, the interval not above zero"
 _PARTS: Final = "cost in parts of the holdout"
+
+
+class Demand(StrEnum):
+    """What a challenger's cost must be, compared with the champion's on the same rows."""
+
+    BEATS = "beats"
+    KEEPS_UP = "keeps up"
 
 
 class Budgets(BaseModel):
@@ -59,8 +69,14 @@ class GateThresholds(BaseModel):
     confidence: float = Field(gt=0, lt=1)
     target_bound: float = Field(gt=0, lt=1)
     min_light_share: float = Field(ge=0, lt=1)
+    challenger: Demand
+    challenger_after_drift: Demand
     budgets: Budgets
     behaviour: BehaviourDemands
+
+    def after_drift(self) -> Self:
+        """What is asked of a candidate that was made because the data or the truth had moved."""
+        return self.model_copy(update={"challenger": self.challenger_after_drift})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +130,7 @@ def judge(evidence: Evidence, thresholds: GateThresholds) -> GateVerdict:
         (
             _certificate(report, thresholds),
             _light_share(report, thresholds),
-            *_cost(report),
+            *_cost(report, thresholds.challenger),
             *_parts(evidence),
             *_budgets(evidence.footprint, thresholds.budgets),
             *(_behaviour(found, thresholds.behaviour) for found in evidence.behaviour),
@@ -146,16 +162,18 @@ def _light_share(report: EvaluationReport, thresholds: GateThresholds) -> Check:
     )
 
 
-def _cost(report: EvaluationReport) -> Iterator[Check]:
-    """Cheaper than the champion beyond chance, unless the holdout refutes the champion's own certificate.
+def _cost(report: EvaluationReport, demand: Demand) -> Iterator[Check]:
+    """As demanded beside the champion, beyond chance, unless the holdout refutes the champion's own certificate.
 
     Without such a champion: cheaper than the heuristic, and than sending everything to large, which needs no model.
     """
     what, cost, champion, difference = _COST, report.routed.cost, report.champion, report.cost_difference
     if champion is not None and difference is not None and not report.champion_refuted:
         found = f"{cost:.1f} CPU s, {difference} against the champion's {champion.cost:.1f}"
-        expected = "cheaper than the champion beyond chance, the interval below zero"
-        yield Check(what=what, found=found, expected=expected, passed=difference.high < 0)
+        wins = demand is Demand.BEATS
+        expected = _WINS if wins else _KEEPS_UP
+        passed = difference.high < 0 if wins else difference.low <= 0
+        yield Check(what=what, found=found, expected=expected, passed=passed)
         return
     doubt = ", and these rows refute the champion's certificate" if report.champion_refuted else ""
     rivals = {"the heuristic's": report.heuristic.cost, "that of sending everything to large": report.all_large.cost}

@@ -23,10 +23,11 @@ class RegistrySettings(Settings):
 
 
 class DeploymentSettings(Settings):
-    """How promote, rollback and reconcile keep out of each other's way."""
+    """What a version must show before it may serve, and how promote, rollback and reconcile keep apart."""
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}DEPLOYMENT_")
 
+    gate: Path = Field(Path("models/gate.toml"), description="File with what a candidate must show to pass.")
     lock_file: Path = Field(
         Path("var/deployment.lock"), description="Lock of the deployment where no Prefect API is configured."
     )

@@ -86,6 +86,16 @@ def test_challenger_that_is_cheaper_beyond_chance_passes() -> None:
     assert judge(evidence(report=against_champion(CHEAPER)), GATE).passed
 
 
+def test_after_drift_a_challenger_that_keeps_up_passes() -> None:
+    assert judge(evidence(report=against_champion(UNCLEAR)), GATE.after_drift()).passed
+
+
+def test_after_drift_a_challenger_that_is_dearer_beyond_chance_fails() -> None:
+    dearer = CostDifference(value=9.0, low=1.0, high=19.0)
+    (reason,) = judge(evidence(report=against_champion(dearer)), GATE.after_drift()).reasons
+    assert reason.endswith("expected not dearer than the champion beyond chance, the interval not above zero")
+
+
 def test_challenger_that_may_be_cheaper_by_chance_fails_with_the_figures() -> None:
     (reason,) = judge(evidence(report=against_champion(UNCLEAR)), GATE).reasons
     assert reason == (
