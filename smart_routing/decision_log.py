@@ -26,6 +26,7 @@ from smart_routing.logs import log_event
 from smart_routing.request import Request
 from smart_routing.rollout import Treatment
 from smart_routing.routing import Reason, RoutingDecision
+from smart_routing.statement_digest import StatementDigest
 
 _log = logging.getLogger(__name__)
 
@@ -45,8 +46,9 @@ class VectorLogging(StrEnum):
 class LoggedDecision(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One row. `user` is a keyed hash, `template` a fingerprint; `vector` has NaN where a feature is absent.
 
-    A statement without a query id yet has a `decision_id`, which its event will have as trace token. Rows are equal
-    whose fields other than the vector are.
+    A statement without a query id yet has a `decision_id`, which its event will have as trace token; `statement` is its
+    `StatementDigest`, by which it is found without either. `tenant` is catalog.schema; rows of older routers have
+    neither. Rows are equal whose fields other than the vector are.
     """
 
     time: datetime
@@ -65,6 +67,8 @@ class LoggedDecision(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     policy_revision: str
     known_heavy_generation: str = NOTHING_KNOWN.generation
     mode: Treatment = Treatment.FULL
+    tenant: str | None = None
+    statement: str | None = None
     vector: NDArray[np.float32] | None = None
 
     def __eq__(self, other: object) -> bool:
@@ -82,6 +86,7 @@ class DecisionRecorder:
     def __init__(self, *, user_key: bytes, vectors: VectorLogging = VectorLogging.NONE, share: float = 0.01) -> None:
         self._vectors = vectors
         self._share = share
+        self._digest = StatementDigest(user_key)
         self.user_hash: Final = lru_cache(HASHES_KEPT)(partial(_user_hash, user_key))
         """16 hex of the HMAC-SHA256 of a user's name."""
 
@@ -112,6 +117,8 @@ class DecisionRecorder:
             policy_revision=decision.policy_revision,
             known_heavy_generation=decision.known_heavy_generation,
             mode=mode,
+            tenant=f"{request.catalog or ''}.{request.schema or ''}",
+            statement=self._digest(request),
             vector=decision.vector if decision.vector is not None and self._keeps_vector(request.query_id) else None,
         )
 
@@ -203,13 +210,15 @@ class DecisionLog:
         self.written += len(lines)
 
 
-def read_decisions(path: Path) -> Iterator[LoggedDecision]:
+def read_decisions(path: Path, *, written_since: datetime | None = None) -> Iterator[LoggedDecision]:
     """Rows of a decision log, a file or a folder, in the order of files and lines; vectors exactly as they were.
 
-    A last line that is still being written is left out. Raises `QueryLogError` for a line that is no decision.
+    Files of a folder last written to before `written_since` are not read. A last line that is still being written is
+    left out. Raises `QueryLogError` for a line that is no decision.
     """
-    files = sorted(path.glob("decisions-*.jsonl")) if path.is_dir() else [path]
-    for file in files:
+    oldest = written_since.timestamp() if written_since else 0.0
+    folder = (file for file in sorted(path.glob("decisions-*.jsonl")) if file.stat().st_mtime >= oldest)
+    for file in folder if path.is_dir() else (path,):
         with file.open("rb") as lines:
             for number, line in enumerate(lines, start=1):
                 if line.endswith(b"\n"):

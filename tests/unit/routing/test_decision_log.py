@@ -1,3 +1,5 @@
+import json
+import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +20,7 @@ from smart_routing.labels import QueryWeight
 from smart_routing.request import Request
 from smart_routing.rollout import Treatment
 from smart_routing.routing import Reason, RoutingDecision
+from smart_routing.statement_digest import StatementDigest
 
 NOW = datetime(2026, 10, 5, 12, tzinfo=UTC)
 REQUEST = Request(query_id="q", sql="select 'zanzibar4711'", user="ana", source="bi", submitted_at=NOW)
@@ -142,6 +145,50 @@ def test_short_key_is_refused(tmp_path: Path) -> None:
     (tmp_path / "user.key").write_text("secret")
     with pytest.raises(SettingsError, match="has 6 bytes: expected at least 16"):
         read_or_make_key(tmp_path / "user.key", b"a" * 32)
+
+
+def test_row_knows_its_tenant_and_its_statement_by_a_keyed_digest() -> None:
+    request = replace(REQUEST, catalog="lake", schema="ads")
+    rows = [DecisionRecorder(user_key=key * 32).row(request, DECISION, now=NOW) for key in (b"a", b"b")]
+    assert {found.tenant for found in rows} == {"lake.ads"}
+    assert rows[0].statement == StatementDigest(b"a" * 32)(request)
+    assert rows[0].statement != rows[1].statement
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"sql": "select 2"}, {"user": "bo"}, {"source": None}, {"catalog": "lake"}, {"schema": "ads"}],
+    ids=lambda change: str(next(iter(change))),
+)
+def test_digest_tells_statements_apart(change: dict[str, str | None]) -> None:
+    digest = StatementDigest(b"k" * 32)
+    assert digest(replace(REQUEST, **change)) != digest(REQUEST)  # type: ignore[arg-type]  # mypy: one field at a time
+    assert digest(replace(REQUEST, query_id="p", submitted_at=NOW + timedelta(days=1))) == digest(REQUEST)
+
+
+def test_text_too_long_for_the_router_has_no_digest() -> None:
+    assert StatementDigest(b"k" * 32)(replace(REQUEST, sql="x" * (2**20 + 1))) is None
+
+
+def test_row_of_an_older_router_still_reads(tmp_path: Path) -> None:
+    log = DecisionLog(tmp_path, writer="1")
+    log.append(row())
+    log.flush()
+    (path,) = tmp_path.iterdir()
+    document = json.loads(path.read_bytes())
+    del document["tenant"], document["statement"]
+    path.write_text(json.dumps(document) + "\n")
+    (found,) = read_decisions(path)
+    assert (found.query_id, found.tenant, found.statement) == ("q", None, None)
+
+
+def test_files_last_written_to_before_a_moment_are_not_read(tmp_path: Path) -> None:
+    for name, written in (("1", NOW - timedelta(days=2)), ("2", NOW)):
+        log = DecisionLog(tmp_path, writer=name)
+        log.append(row(name))
+        log.flush()
+        os.utime(tmp_path / f"decisions-2026-10-05.{name}.jsonl", (0, written.timestamp()))
+    assert [found.query_id for found in read_decisions(tmp_path, written_since=NOW)] == ["2"]
 
 
 def test_decision_id_takes_the_place_of_the_query_id(tmp_path: Path) -> None:
