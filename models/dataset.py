@@ -27,7 +27,10 @@ READ_KINDS: Final = frozenset({StatementKind.QUERY, StatementKind.METADATA, Stat
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled statement: what a router would have known, what it really cost, and what that makes it."""
+    """One labelled statement: what a router would have known, what it really cost, and what that makes it.
+
+    `retries` are the query ids of the attempts after the first, whose own is the request's.
+    """
 
     request: Request
     statement: Facts
@@ -35,6 +38,7 @@ class Example:
     cpu_seconds: float
     peak_memory_bytes: int
     ended_at: datetime
+    retries: tuple[str, ...] = ()
 
     @property
     def heavy(self) -> bool:
@@ -178,6 +182,7 @@ def _example(attempts: Sequence[QueryRecord], rule: LabelRule, texts: Mapping[st
         cpu_seconds=last.cpu_seconds,
         peak_memory_bytes=last.peak_memory_bytes,
         ended_at=max(attempt.end_time for attempt in attempts),
+        retries=tuple(attempt.query_id for attempt in attempts[1:]),
     )
 
 

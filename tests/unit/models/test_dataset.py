@@ -70,6 +70,11 @@ def test_retry_is_merged_only_after_a_failure_that_invites_one(
     assert label(records, RULE).merged == merged
 
 
+def test_merged_example_names_all_of_its_attempts() -> None:
+    (example,) = label([attempt("a", error=SIZE), attempt("b", minutes=5)], RULE).examples
+    assert (example.request.query_id, example.retries) == ("a", ("b",))
+
+
 def test_run_beside_it_hides_no_retry() -> None:
     beside = [attempt("a", error=SIZE), attempt("b", minutes=0.5), attempt("c", minutes=5)]
     assert label(beside, RULE).merged == 1
