@@ -89,8 +89,11 @@ def _defined(value: Any) -> Any:
     return None if isinstance(value, float) and math.isnan(value) else value
 
 
-def rates(followed: Sequence[Followed], *, seen: Collection[str]) -> tuple[Rates, ...]:
-    """The figures of all decisions and of every part; `seen` are the templates that the version was made from."""
+def rates(followed: Sequence[Followed], *, seen: Collection[str] | None) -> tuple[Rates, ...]:
+    """The figures of all decisions and of every part.
+
+    `seen` are the templates that the version was made from; where they are not known, no part is cut by them.
+    """
     return tuple(
         _rates(part, decided, way=way, name=name)
         for decided in Decided
@@ -127,19 +130,20 @@ def _decided(followed: Sequence[Followed], decided: Decided) -> list[Followed]:
     return [one for one in followed if decided is Decided.ROUTED or one.decision.reason is Reason.MODEL]
 
 
-def _ways(seen: Collection[str]) -> Mapping[str, Callable[[Followed], str]]:
-    def template(one: Followed) -> str:
-        if one.decision.template is None:
-            return NOT_KNOWN
-        return "seen" if one.decision.template in seen else "unseen"
-
-    return {
+def _ways(seen: Collection[str] | None) -> Mapping[str, Callable[[Followed], str]]:
+    ways: dict[str, Callable[[Followed], str]] = {
         ALL: lambda _: ALL,
         "tenant": tenant_of,
         "source": lambda one: one.decision.source or "(none)",
-        "template": template,
         "kind": lambda one: one.outcome.kind if one.outcome else NOT_KNOWN,
     }
+    return ways if seen is None else {**ways, "template": lambda one: _seen(one.decision.template, seen)}
+
+
+def _seen(template: str | None, seen: Collection[str]) -> str:
+    if template is None:
+        return NOT_KNOWN
+    return "seen" if template in seen else "unseen"
 
 
 def _parts(followed: Sequence[Followed], name: Callable[[Followed], str]) -> dict[str, list[Followed]]:

@@ -28,6 +28,7 @@ SCHEDULES = {
     "promote-model": None,
     "reconcile-aliases": {"interval": 30.0},
     "report-drift": {"cron": "0 1 * * *"},
+    "report-truth": {"cron": "*/15 * * * *"},
     "rollback-model": None,
     "train-classifier": {"cron": "30 2 * * 1"},
 }

@@ -2,6 +2,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from monitoring.truth.join import Joined, JoinKey, join
 from smart_routing.decision_log import LoggedDecision
@@ -80,14 +81,10 @@ def test_token_that_a_client_sends_with_all_its_statements_ties_the_same_stateme
 
 def test_decision_logged_twice_counts_once_as_the_gateway_last_heard_it() -> None:
     first = decision("q1", decision=HEAVY)
-    second = replace_time(decision("q1", decision=LIGHT), seconds=2)
+    second = structs.replace(decision("q1", decision=LIGHT), time=NOON + 2 * SECOND)
     joined = join([second, first], [record("q1")], digest=None)
     assert [pair.decision.decision for pair in joined.pairs] == [LIGHT]
     assert joined.duplicates == 1
-
-
-def replace_time(row: LoggedDecision, *, seconds: float) -> LoggedDecision:
-    return decision(row.query_id, time=NOON + seconds * SECOND, submitted_at=row.submitted_at, decision=row.decision)
 
 
 def test_event_told_twice_counts_once_and_the_finished_one_counts() -> None:
