@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Self
 
@@ -32,6 +33,15 @@ SQLITE: Final = "sqlite:///"
 SCHEMES: Final = ("http://", "https://", SQLITE, "postgresql")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run as found: `status` is MLflow's, RUNNING, FINISHED, FAILED or KILLED among them."""
+
+    run_id: str
+    status: str
+    tags: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Tracking:
     """An MLflow address, spoken to by one client."""
@@ -56,9 +66,9 @@ class Tracking:
         return cls(client, settings.uri, settings.experiment)
 
     @contextmanager
-    def run(self, name: str, *, parent: str | None = None) -> Iterator[str]:
+    def run(self, name: str, *, parent: str | None = None, tags: Mapping[str, str] | None = None) -> Iterator[str]:
         """A run for the length of the block, by its id: FINISHED after it, FAILED if it raised."""
-        run_id = self._start(name, {MLFLOW_PARENT_RUN_ID: parent} if parent else {})
+        run_id = self._start(name, {**(tags or {}), **({MLFLOW_PARENT_RUN_ID: parent} if parent else {})})
         try:
             yield run_id
         except BaseException:
@@ -86,6 +96,22 @@ class Tracking:
         with answering(self.uri):
             for key, value in tags.items():
                 self.client.set_tag(run_id, key, value)
+
+    def runs_tagged(self, key: str, value: str, *, since: datetime) -> list[Run]:
+        """Runs of the experiment with this tag that began at `since` or later, the newest first."""
+        wanted = f"tags.`{key}` = '{value}' and attributes.start_time >= {round(since.timestamp() * 1000)}"
+        with answering(self.uri):
+            found = self.client.get_experiment_by_name(self.experiment)
+            if found is None:
+                return []
+            runs = self.client.search_runs([found.experiment_id], wanted, order_by=["attributes.start_time DESC"])
+            return [Run(run_id=run.info.run_id, status=run.info.status, tags=dict(run.data.tags)) for run in runs]
+
+    def experiment_id(self) -> str:
+        """The id of the experiment, which is made if there is none."""
+        with answering(self.uri):
+            found = self.client.get_experiment_by_name(self.experiment)
+            return str(found.experiment_id) if found else self._create_experiment()
 
     def download(self, run_id: str, artifact: str, into: Path) -> Path | None:
         """Fetch a file among a run's artifacts below the folder `into`; None where the run has no such file."""
@@ -115,9 +141,7 @@ class Tracking:
 
     def _start(self, name: str, tags: Mapping[str, str]) -> str:
         with answering(self.uri):
-            found = self.client.get_experiment_by_name(self.experiment)
-            experiment: str = found.experiment_id if found else self._create_experiment()
-            run_id: str = self.client.create_run(experiment, run_name=name, tags=dict(tags)).info.run_id
+            run_id: str = self.client.create_run(self.experiment_id(), run_name=name, tags=dict(tags)).info.run_id
             return run_id
 
     def _create_experiment(self) -> str:

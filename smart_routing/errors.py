@@ -17,6 +17,10 @@ SmartRoutingError                    500, exit code 1
 ├── KnownHeavyError                  503: the known-heavy list cannot be read or changed now
 ├── CoordinatorError                 a Trino coordinator cannot be asked for its running statements
 │   └── CoordinatorAnswerError       it answers with something else
+├── LockHeldError                    what must not run twice at once runs already
+├── NotificationError                a message did not reach its channel; it may later
+│   ├── NotificationRefusedError     nor will it: the channel does not take it
+│   └── NotificationUnknownError     nobody knows whether it did
 └── RegistryError                    the model registry is unreachable or refuses
 """
 
@@ -103,6 +107,22 @@ class CoordinatorError(SmartRoutingError):
 
 class CoordinatorAnswerError(CoordinatorError):
     """A Trino coordinator answers with something else than what it was asked for."""
+
+
+class LockHeldError(SmartRoutingError):
+    """What must not run twice at once runs already."""
+
+
+class NotificationError(SmartRoutingError):
+    """A message did not reach its channel, which may take it later."""
+
+
+class NotificationRefusedError(NotificationError):
+    """A channel does not take this message, however often it is tried."""
+
+
+class NotificationUnknownError(NotificationError):
+    """A message was handed over and nobody said whether it was taken."""
 
 
 class RegistryError(SmartRoutingError):

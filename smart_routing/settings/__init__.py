@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from smart_routing.settings.alerts import AlertSettings, WatchSettings
 from smart_routing.settings.base import OUTSIDE, PREFIX, Settings
 from smart_routing.settings.models import DeploymentSettings, FeatureSettings, RegistrySettings
 from smart_routing.settings.monitoring import ExplainSettings, MonitoringSettings
@@ -13,6 +14,7 @@ __all__ = [
     "ALL_SETTINGS",
     "OUTSIDE",
     "PREFIX",
+    "AlertSettings",
     "CollectorSettings",
     "DeploymentSettings",
     "ExplainSettings",
@@ -26,6 +28,7 @@ __all__ = [
     "S3Settings",
     "ServingSettings",
     "Settings",
+    "WatchSettings",
 ]
 
 ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
@@ -37,6 +40,8 @@ ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
     ServingSettings,
     ReloadSettings,
     MonitoringSettings,
+    AlertSettings,
+    WatchSettings,
     ExplainSettings,
     KnownHeavySettings,
     HistorySettings,

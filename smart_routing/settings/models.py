@@ -23,7 +23,7 @@ class RegistrySettings(Settings):
 
 
 class DeploymentSettings(Settings):
-    """What a version must show before it may serve, and how promote, rollback and reconcile keep apart."""
+    """When a version may serve, what may happen without a person, and how those who move it keep apart."""
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}DEPLOYMENT_")
 
@@ -32,6 +32,15 @@ class DeploymentSettings(Settings):
         Path("var/deployment.lock"), description="Lock of the deployment where no Prefect API is configured."
     )
     lock_seconds: float = Field(60, gt=0, description="Seconds to wait for the deployment lock.")
+    training_lock_file: Path = Field(
+        Path("var/training.lock"), description="Lock of training where no Prefect API is configured."
+    )
+    auto_promote: bool = Field(
+        False, description="Whether a version that a verdict had made, and that passed the gate, serves at once."
+    )
+    cooldown_hours: float = Field(
+        20.0, ge=0, le=8760, description="Hours after a training in which the same verdict starts no other."
+    )
 
 
 class FeatureSettings(Settings):

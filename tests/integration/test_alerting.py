@@ -1,16 +1,11 @@
 """Prometheus takes the configuration and the rules as they are meant, and Alertmanager tells a chat and a mailbox."""
 
 import json
-import queue
 import shutil
-import socketserver
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TypeVar
 
 import httpx
 import pytest
@@ -18,12 +13,11 @@ import pytest
 from infra.local.processes import LOOPBACK, Program, Server, free_port, require, running
 from infra.local.servers import observability
 from infra.local.servers.observability import alertmanager_site
+from tests.receivers import Chat, Mailbox, serving
 
 PROMETHEUS = Path(__file__).parents[2] / "infra" / "prometheus"
 JOBS = ["router", "collector", "trino-gateway", "alertmanager"]
 NOTICE_SECONDS = 20.0
-
-Listener = TypeVar("Listener", bound=socketserver.TCPServer)
 
 pytestmark = pytest.mark.service
 
@@ -63,68 +57,6 @@ def test_a_rule_that_never_fires_fails_its_test(site: Path) -> None:
     checked = promtool("test", "rules", site / "tests" / "events.yml")
     assert checked.returncode == 1
     assert "EventsRefused" in checked.stderr
-
-
-class Chat(ThreadingHTTPServer):
-    """An incoming webhook; what is posted to it is in `messages`."""
-
-    def __init__(self) -> None:
-        super().__init__((LOOPBACK, 0), ChatHandler)
-        self.messages: queue.Queue[str] = queue.Queue()
-
-    @property
-    def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.server_port}/hook-8f3a"
-
-
-class ChatHandler(BaseHTTPRequestHandler):
-    server: Chat
-
-    def do_POST(self) -> None:
-        self.server.messages.put(self.rfile.read(int(self.headers["Content-Length"])).decode())
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Not on the test's output."""
-
-
-class Mailbox(socketserver.ThreadingTCPServer):
-    """A mail server that takes everything; what it was sent is in `messages`."""
-
-    def __init__(self) -> None:
-        super().__init__((LOOPBACK, 0), MailboxHandler)
-        self.messages: queue.Queue[str] = queue.Queue()
-
-    @property
-    def address(self) -> str:
-        return f"{LOOPBACK}:{self.server_address[1]}"
-
-
-class MailboxHandler(socketserver.StreamRequestHandler):
-    server: Mailbox
-
-    def handle(self) -> None:
-        self._say("220 mailbox")
-        while command := self.rfile.readline().decode().strip():
-            if command == "DATA":
-                self._say("354 until a dot")
-                lines = iter(lambda: self.rfile.readline().decode(), ".\r\n")
-                self.server.messages.put("".join(lines))
-            self._say("221 bye" if command == "QUIT" else "250 ok")
-
-    def _say(self, line: str) -> None:
-        self.wfile.write(f"{line}\r\n".encode())
-
-
-@contextmanager
-def serving(server: Listener) -> Iterator[Listener]:
-    with server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Telling people what changed: in a chat and by mail, once."""
