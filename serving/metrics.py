@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Self
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 from serving.tallies import Distribution, Spread, Tally
 from smart_routing.stages import Stage
@@ -20,7 +20,7 @@ STAGE_TOTAL: Final = "total"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """What the router counts; `registry` holds exactly these.
+    """What the router counts; `registry` holds exactly these, and what the process takes.
 
     Who counts by a closed set of labels makes them all at once: Prometheus sees no rise of what appears above zero.
     """
@@ -52,6 +52,7 @@ class Metrics:
     def create(cls) -> Self:
         """A fresh set, all at zero."""
         registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         tally, spread = partial(Tally, registry=registry), partial(Spread, registry=registry)
         seconds = spread(

@@ -15,6 +15,7 @@ SmartRoutingError                    500, exit code 1
 ├── NoModelError                     503: there is no model yet to explain decisions by
 ├── SpillError                       503: a query event cannot be written to disk now
 ├── KnownHeavyError                  503: the known-heavy list cannot be read or changed now
+├── GaugeError                       figures for Prometheus are not declared, or their file cannot be used
 ├── CoordinatorError                 a Trino coordinator cannot be asked for its running statements
 │   └── CoordinatorAnswerError       it answers with something else
 ├── LockHeldError                    what must not run twice at once runs already
@@ -99,6 +100,10 @@ class KnownHeavyError(SmartRoutingError):
     """The known-heavy list cannot be read or changed now: its file or its server fails."""
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
+
+
+class GaugeError(SmartRoutingError):
+    """Figures for Prometheus are not as they are declared, or their file cannot be read or written."""
 
 
 class CoordinatorError(SmartRoutingError):

@@ -4,17 +4,14 @@ import queue
 import socketserver
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final, TypeVar
+from typing import Final
 
 from infra.local.processes import LOOPBACK
 
 HANG: Final = 0
 """Instead of a status: no answer until the server ends."""
-
-Listener = TypeVar("Listener", bound=socketserver.TCPServer)
 
 
 class Chat(ThreadingHTTPServer):
@@ -94,15 +91,3 @@ class MailboxHandler(socketserver.StreamRequestHandler):
 
     def _say(self, line: str) -> None:
         self.wfile.write(f"{line}\r\n".encode())
-
-
-@contextmanager
-def serving(server: Listener) -> Iterator[Listener]:
-    with server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()

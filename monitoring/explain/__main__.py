@@ -6,8 +6,8 @@ import sys
 import uvicorn
 
 from monitoring.explain.app import create_app
-from smart_routing.callers import is_loopback
-from smart_routing.errors import SettingsError, SmartRoutingError
+from monitoring.guard import check_port
+from smart_routing.errors import SmartRoutingError
 from smart_routing.logs import configure_logging
 from smart_routing.settings import ExplainSettings
 
@@ -21,20 +21,13 @@ def main() -> int:
     configure_logging(sys.stderr)
     try:
         settings = ExplainSettings.load()
-        _check_port(settings)
+        check_port(settings, host=settings.host, token_file=settings.token_file, what="explanations")
         app = create_app(settings)
     except SmartRoutingError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False)
     return 0
-
-
-def _check_port(settings: ExplainSettings) -> None:
-    """A port that anyone could use is refused."""
-    if settings.token_file is None and not is_loopback(settings.host):
-        name = settings.variable("token_file")
-        raise SettingsError(f"explanations on {settings.host} have no token: expected {name}, or a loopback address")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ import logging
 import sys
 import threading
 import time
-from base64 import b64decode
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -14,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from monitoring.explain.explanation import Explanation, explain
@@ -22,8 +20,9 @@ from monitoring.explain.following import Clocks, Following, Sources
 from monitoring.explain.form import read_form
 from monitoring.explain.page import error_page, explanation_page, form_page
 from monitoring.explain.similar import PastSearch
+from monitoring.guard import guard
 from smart_routing import request as routed
-from smart_routing.callers import is_bearer, is_loopback, read_token
+from smart_routing.callers import read_token
 from smart_routing.errors import RequestTooLargeError, SettingsError, SmartRoutingError
 from smart_routing.known_heavy.file import KnownHeavyFile
 from smart_routing.logs import configure_logging, log_event
@@ -132,7 +131,7 @@ def explain_app(desk: Desk, *, token_file: Path | None) -> FastAPI:
     app = FastAPI(
         title="Trino Smart Routing, explanations",
         openapi_url=None,
-        dependencies=[Depends(_guard(token_file))],
+        dependencies=[Depends(guard(token_file, page=PAGE_PATH))],
         exception_handlers={SmartRoutingError: _on_domain_error},
     )
 
@@ -164,47 +163,6 @@ async def _content(request: Request) -> bytes:
         if len(content) > MAX_BODY_BYTES:
             raise RequestTooLargeError(f"body has more than {MAX_BODY_BYTES} bytes")
     return bytes(content)
-
-
-def _guard(token_file: Path | None) -> Callable[[Request], Awaitable[None]]:
-    async def check(request: Request) -> None:
-        if token_file is not None:
-            _check_token(request, token_file)
-        elif not _is_of_this_machine(request):
-            raise HTTPException(401, "without a token file only loopback is answered")
-
-    return check
-
-
-def _is_of_this_machine(request: Request) -> bool:
-    """From loopback, and to a name of it: a web page whose own name leads here would have a browser ask for it."""
-    to, came_from = request.url.hostname, request.client
-    return came_from is not None and is_loopback(came_from.host) and to is not None and is_loopback(to)
-
-
-def _check_token(request: Request, token_file: Path) -> None:
-    """Raises a 401 without the token, a 503 where its file cannot tell."""
-    try:
-        token = read_token(token_file)
-    except SettingsError as error:
-        log_event(_log, "token_unreadable", level=logging.ERROR, reason=str(error))
-        raise HTTPException(503, "the token cannot be read", {"Retry-After": "1"}) from error
-    if not is_bearer(_authorization(request), token):
-        challenge = "Basic realm=explain" if request.url.path == PAGE_PATH else "Bearer"
-        raise HTTPException(401, "a bearer token is expected", {"WWW-Authenticate": challenge})
-
-
-def _authorization(request: Request) -> str:
-    """The header; of Basic, which is what a browser can send, the password stands for the token."""
-    header = request.headers.get("authorization", "")
-    scheme, _, credentials = header.partition(" ")
-    if scheme.lower() != "basic":
-        return header
-    try:
-        _, _, password = b64decode(credentials, validate=True).decode().partition(":")
-    except ValueError:
-        return ""
-    return f"Bearer {password}"
 
 
 async def _on_domain_error(request: Request, error: Exception) -> Response:

@@ -5,7 +5,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Self
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 
 
 class EventOutcome(StrEnum):
@@ -43,7 +43,7 @@ class TemplateOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventMetrics:
-    """What the collector counts; `registry` holds exactly these."""
+    """What the collector counts; `registry` holds exactly these, and what the process takes."""
 
     registry: CollectorRegistry
     events: Counter
@@ -59,6 +59,7 @@ class EventMetrics:
     def create(cls) -> Self:
         """A fresh set, all at zero."""
         registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
         counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
         created = cls(
             registry=registry,

@@ -5,9 +5,10 @@ from typing import Final
 from smart_routing.settings.alerts import AlertSettings, WatchSettings
 from smart_routing.settings.base import OUTSIDE, PREFIX, Settings
 from smart_routing.settings.models import DeploymentSettings, FeatureSettings, RegistrySettings
-from smart_routing.settings.monitoring import ExplainSettings, MonitoringSettings
+from smart_routing.settings.monitoring import ExplainSettings, ExporterSettings, MonitoringSettings
 from smart_routing.settings.query_log import CollectorSettings, QueryLogSettings, S3Settings
 from smart_routing.settings.reload import ReloadSettings
+from smart_routing.settings.retention import RetentionSettings
 from smart_routing.settings.serving import HistorySettings, KnownHeavySettings, ServingSettings
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "CollectorSettings",
     "DeploymentSettings",
     "ExplainSettings",
+    "ExporterSettings",
     "FeatureSettings",
     "HistorySettings",
     "KnownHeavySettings",
@@ -25,6 +27,7 @@ __all__ = [
     "QueryLogSettings",
     "RegistrySettings",
     "ReloadSettings",
+    "RetentionSettings",
     "S3Settings",
     "ServingSettings",
     "Settings",
@@ -43,6 +46,8 @@ ALL_SETTINGS: Final[tuple[type[Settings], ...]] = (
     AlertSettings,
     WatchSettings,
     ExplainSettings,
+    ExporterSettings,
+    RetentionSettings,
     KnownHeavySettings,
     HistorySettings,
     CollectorSettings,

@@ -13,7 +13,7 @@ class MonitoringSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MONITORING_")
 
-    reports: Path = Field(Path("var/reports"), description="Folder of drift reports, one folder each.")
+    reports: Path = Field(Path("var/reports"), description="Folder of reports, and of their figures for Prometheus.")
 
 
 class ExplainSettings(Settings):
@@ -33,6 +33,23 @@ class ExplainSettings(Settings):
     past_days: float = Field(7.0, gt=0, le=366, description="Days of the query log searched for similar statements.")
     past_statements: int = Field(
         100_000, ge=1, description="Statements of the query log that one such search reads, the latest days first."
+    )
+
+    @field_validator("token_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+
+class ExporterSettings(Settings):
+    """The port at which Prometheus finds the figures of reports."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}EXPORTER_")
+
+    host: str = Field("127.0.0.1", description="Address under `python -m monitoring.exporter`.")
+    port: int = Field(8092, ge=0, le=65535, description="Port under `python -m monitoring.exporter`.")
+    token_file: Path | None = Field(
+        None, description="File with the bearer token of these figures; without one only loopback is answered."
     )
 
     @field_validator("token_file", mode="before")

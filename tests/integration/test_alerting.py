@@ -13,10 +13,11 @@ import pytest
 from infra.local.processes import LOOPBACK, Program, Server, free_port, require, running
 from infra.local.servers import observability
 from infra.local.servers.observability import alertmanager_site
-from tests.receivers import Chat, Mailbox, serving
+from tests.listeners import serving
+from tests.receivers import Chat, Mailbox
 
 PROMETHEUS = Path(__file__).parents[2] / "infra" / "prometheus"
-JOBS = ["router", "collector", "trino-gateway", "alertmanager"]
+JOBS = ["router", "collector", "exporter", "trino-gateway", "alertmanager"]
 NOTICE_SECONDS = 20.0
 
 pytestmark = pytest.mark.service
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.service
 
 def promtool(*words: str | Path) -> subprocess.CompletedProcess[str]:
     program = require(Program("Prometheus's promtool", ("promtool",)))
-    return subprocess.run([program, *words], check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run([program, *words], check=False, capture_output=True, text=True, timeout=240)
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from flows.alerting import LEDGER, tell_people
 from infra.local.processes import LOOPBACK
 from monitoring.alerts.alert import Alert
 from monitoring.alerts.telling import Delivery
-from tests.receivers import HANG, Chat, Mailbox, serving
+from tests.listeners import serving
+from tests.receivers import HANG, Chat, Mailbox
 from tests.unit.monitoring.alerts.examples import alert, hostile
 
 if TYPE_CHECKING:

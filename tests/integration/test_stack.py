@@ -34,6 +34,7 @@ HEALTH = {
     "gateway": "/trino-gateway/readyz",
     "router": "/healthz",
     "collector": "/readyz",
+    "exporter": "/healthz",
     "prometheus": "/-/ready",
     "alertmanager": "/-/ready",
 }
@@ -97,7 +98,7 @@ def test_prometheus_reaches_its_targets_and_has_the_rules(stack: Stack) -> None:
         targets = httpx.get(f"{api}/targets").raise_for_status().json()["data"]["activeTargets"]
         return sorted((target["labels"]["job"], target["health"]) for target in targets)
 
-    jobs = ["alertmanager", "collector", "router", "router", "trino-gateway"]
+    jobs = ["alertmanager", "collector", "exporter", "router", "router", "trino-gateway"]
     wait_until(lambda: health() == [(job, "up") for job in jobs], seconds=60.0)
     assert httpx.get(f"{api}/rules").raise_for_status().json()["data"]["groups"]
     managers = httpx.get(f"{api}/alertmanagers").raise_for_status().json()["data"]["activeAlertmanagers"]

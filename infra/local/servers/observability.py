@@ -24,7 +24,7 @@ def prometheus(folder: Path, port: int) -> Server:
 
 def prometheus_site(folder: Path, *, targets: Mapping[str, Sequence[str]], tokens: Mapping[str, str]) -> None:
     """What infra/prometheus/prometheus.yml wants beside it: host:port by job, and the bearer tokens by job."""
-    _link(folder, ROOT / "infra" / "prometheus", ("prometheus.yml", "alerts.yml"))
+    _link(folder, ROOT / "infra" / "prometheus", ("prometheus.yml", "alerts.yml", "budgets.yml"))
     for job, addresses in targets.items():
         _write(folder / "targets" / f"{job}.json", json.dumps([{"targets": list(addresses)}]))
     for job, token in tokens.items():

@@ -1,4 +1,4 @@
-"""The project's own servers: the router and the collector of query events."""
+"""The project's own servers: the router, the collector of query events, and the exporter of reports' figures."""
 
 import subprocess
 import sys
@@ -48,6 +48,20 @@ def collector(folder: Path, port: int, *, environment: Mapping[str, str]) -> Ser
         folder=folder,
         workdir=ROOT,
         ready=Answers(f"{url}/readyz"),
+    )
+
+
+def exporter(folder: Path, port: int, *, environment: Mapping[str, str]) -> Server:
+    """The exporter of reports' figures. `environment` is the whole of it but for the port."""
+    url = f"http://{LOOPBACK}:{port}"
+    return Server(
+        title="Exporter",
+        url=url,
+        command=[sys.executable, "-m", "monitoring.exporter"],
+        environment={**environment, "SMART_ROUTING_EXPORTER_PORT": str(port)},
+        folder=folder,
+        workdir=ROOT,
+        ready=Answers(f"{url}/healthz"),
     )
 
 

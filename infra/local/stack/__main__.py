@@ -183,13 +183,14 @@ def _lay_out_monitoring(site: Site) -> None:
     targets = {
         "router": range(ports.router_admin, ports.router_admin + ROUTER_WORKERS),
         "collector": (ports.collector,),
+        "exporter": (ports.exporter,),
         "trino-gateway": (ports.gateway,),
         "alertmanager": (ports.alertmanager,),
     }
     prometheus_site(
         site.of("prometheus"),
         targets={job: [f"{LOOPBACK}:{port}" for port in taken] for job, taken in targets.items()},
-        tokens={"router": "none", "collector": site.token()},
+        tokens={"router": "none", "exporter": "none", "collector": site.token()},
     )
     alertmanager_site(site.of("alertmanager"), chat_url=f"http://{LOOPBACK}:9/no-chat-yet")
 

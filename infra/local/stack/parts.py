@@ -11,7 +11,7 @@ from infra.local.scale import SCALED_RULE
 from infra.local.servers.databases import postgres, redis
 from infra.local.servers.mlops import WORK_POOL, mlflow, prefect, prefect_worker
 from infra.local.servers.observability import alertmanager, prometheus
-from infra.local.servers.router import collector, router
+from infra.local.servers.router import collector, exporter, router
 from infra.local.servers.s3 import s3
 from infra.local.servers.trino import EventSink, TrinoKind, gateway, trino
 from infra.local.stack.site import BUCKET, DATABASES, Ports, Site
@@ -133,6 +133,11 @@ def _collector(site: Site) -> Server:
     return collector(folder, site.ports.collector, environment=server_environment(folder, **site.settings(), **own))
 
 
+def _exporter(site: Site) -> Server:
+    folder = site.of("exporter")
+    return exporter(folder, site.ports.exporter, environment=server_environment(folder, **site.settings()))
+
+
 PARTS: Final = (
     Part(
         name="postgres",
@@ -209,6 +214,12 @@ PARTS: Final = (
         work=_prefect_worker,
         needs=("deployments", "mlflow"),
         ports=lambda ports: (ports.prefect_worker,),
+    ),
+    Part(
+        name="exporter",
+        group="monitoring",
+        work=_exporter,
+        ports=lambda ports: (ports.exporter,),
     ),
     Part(
         name="prometheus",

@@ -28,6 +28,7 @@ class Ports:
     router: int = 18000
     router_admin: int = 18001
     collector: int = 18090
+    exporter: int = 18092
     prometheus: int = 19090
     alertmanager: int = 19093
 
