@@ -67,6 +67,7 @@ class _Bracket:
     types: int
     floor: int
     lambdas: int
+    unconditional: bool
 
 
 class _Walk:
@@ -77,6 +78,7 @@ class _Walk:
         self._open: list[_Bracket] = []
         self._starts: dict[int, int] = {}
         self._types = self._joins = self._floor = self._lambdas = self._counted = 0
+        self._unconditional = False
         self._depth = self._type_depth = self._reads = self._looks = 0
 
     def turn(self, place: int, kind: TokenType) -> None:
@@ -86,13 +88,14 @@ class _Walk:
         elif kind in _CLOSING:
             self._leave(place)
         elif kind in _JOINS:
-            self._joins += not self._is_unconditional(place)
+            self._unconditional = self._is_unconditional(place)
+            self._joins += not self._unconditional
         elif kind in _CONDITIONS:
-            self._joins = max(self._floor, self._joins - 1)
+            self._answer()
         elif kind == TokenType.ARROW:
             self._lambdas += 1
         else:
-            self._joins = self._floor
+            self._joins, self._unconditional = self._floor, False
 
     def end(self) -> Effort:
         self._count(len(self._kinds))
@@ -104,7 +107,7 @@ class _Walk:
         self._looks += tokens * self._lambdas
 
     def _enter(self, place: int) -> None:
-        self._open.append(_Bracket(self._start(place), self._types, self._floor, self._lambdas))
+        self._open.append(_Bracket(self._start(place), self._types, self._floor, self._lambdas, self._unconditional))
         self._types += self._before(place) in _TYPES
         if self._kinds[place] == TokenType.L_BRACKET and self._before(place) != TokenType.ARRAY:
             self._looks += _LOOKS_OF_A_SUBSCRIPT
@@ -116,14 +119,16 @@ class _Walk:
         if not self._open:
             return
         bracket = self._open.pop()
-        self._joins, self._types, self._floor, self._lambdas = (
-            self._floor,
-            bracket.types,
-            bracket.floor,
-            bracket.lambdas,
-        )
+        self._joins, self._floor, self._types = self._floor, bracket.floor, bracket.types
+        self._lambdas, self._unconditional = bracket.lambdas, bracket.unconditional
         self._starts[place] = bracket.start
         self._looks += place - bracket.start
+
+    def _answer(self) -> None:
+        """A condition is that of the join right before it, which may need none, or else of the last that waits."""
+        if not self._unconditional:
+            self._joins = max(self._floor, self._joins - 1)
+        self._unconditional = False
 
     def _is_unconditional(self, place: int) -> bool:
         """Whether CROSS or NATURAL belongs to the join, not to what is before it, as in `a.natural join`."""

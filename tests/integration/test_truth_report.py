@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.scale import SCALED_RULE
 from models.dataset import label
 from models.registry import ModelRegistry

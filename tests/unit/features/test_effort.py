@@ -44,6 +44,25 @@ def test_a_name_before_join_is_no_kind_of_join(table: str) -> None:
     assert joins[2] - joins[1] == 2 * (joins[1] - joins[0])
 
 
+@pytest.mark.parametrize(
+    "turn",
+    [
+        " cross join t using (x) left join c left join t using (x)",
+        " natural join t on x left join c left join t on x",
+        " cross join (select 1 from a join b using (x)) using (x) join c join t using (x)",
+    ],
+    ids=["cross", "natural", "a bracket between"],
+)
+def test_a_condition_that_a_join_does_not_need_is_not_that_of_another(turn: str) -> None:
+    joins = [effort("select 1 from a" + turn * count).tokens for count in (9, 10, 11)]
+    assert joins[2] - joins[1] == pytest.approx(2 * (joins[1] - joins[0]), rel=0.01)
+
+
+def test_a_condition_after_that_of_a_cross_join_is_of_the_join_before() -> None:
+    joins = [effort("select 1 from a" + " join b cross join c on x on y" * count).tokens for count in (9, 10, 11)]
+    assert joins[2] - joins[1] == joins[1] - joins[0]
+
+
 def test_a_clause_or_a_closed_bracket_ends_the_joins_before_it() -> None:
     ended = effort("select 1 from (select 1 from a join b join c) where d = 1 and e = 2").tokens
     longer = effort("select 1 from (select 1 from a join b join c) where d = 1 and e = 2 and f = 3").tokens

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from flows.outcomes import outcomes_of
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.scale import SCALED_RULE
 from models.dataset import label
 from monitoring.signals import Tier
