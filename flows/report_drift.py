@@ -15,18 +15,20 @@ from prefect.logging import get_run_logger
 
 from flows.arguments import whole
 from flows.command import CommandParser, add_events, run
+from flows.drift_sources import SOURCES, Production
 from flows.query_events import read_records
 from models.dataset import label
 from models.exclusions import ExclusionWindow, read_exclusions
 from models.registry import ModelRegistry
 from models.tracking import Tracking
 from models.versions import ModelVersion
-from monitoring.drift import DriftSummary, summarise
+from monitoring.drift.signals import Drift, LastWindows, drift_signals, last_windows
 from monitoring.files import write_report
 from monitoring.frame import HEAVY, monitoring_frame
 from monitoring.page import PageContent
-from monitoring.policy import Verdict, VerdictKind, judge
+from monitoring.policy import Serving, Verdict, VerdictKind, judge
 from monitoring.reference import REFERENCE_ARTIFACT, Reference, read_reference
+from monitoring.signals import Signal
 from monitoring.thresholds import read_thresholds
 from monitoring.window import NOW, Window, read_window
 from smart_routing import protocol
@@ -38,15 +40,6 @@ from smart_routing.settings import MonitoringSettings, RegistrySettings
 DEFAULT_WINDOW: Final = "24h"
 
 
-@dataclass(frozen=True)
-class Production:
-    """The version that serves, ready to score, and its reference."""
-
-    version: ModelVersion
-    model: Model
-    reference: Reference
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftReport:
     """The verdict, what it rests on and where more is. `html` is None where nothing was compared."""
@@ -54,6 +47,8 @@ class DriftReport:
     verdict: VerdictKind
     reason: str
     signals: tuple[str, ...]
+    tenants: tuple[str, ...]
+    moved: tuple[str, ...]
     model_version: str
     start: str
     end: str
@@ -62,7 +57,6 @@ class DriftReport:
     reference_heavy_share: float | None
     current_heavy_share: float | None
     drift_share: float
-    moved: tuple[str, ...]
     folder: str
     html: str | None
     run_id: str
@@ -78,22 +72,27 @@ class DriftReport:
 def report_drift_flow(
     as_of: str | None = None, window: str = DEFAULT_WINDOW, events: str | None = None, out: str | None = None
 ) -> DriftReport:
-    """Compare the reads of the `window` before `as_of` (default: now) with the reference of the production version."""
-    span = read_window(as_of, window, now=datetime.now(UTC))
-    production = load_production(span)
-    current = read_current(events, span, whole(production.model))
-    summary = compare(whole(production.reference), whole(current), span)
-    verdict = judge(summary, read_thresholds())
+    """Hold the reads of the last windows before `as_of` (default: now) against the reference of the version in force.
+
+    `window` is the length of a long one. Every run reads all its windows anew: none depends on an earlier run.
+    """
+    windows = last_windows(read_window(as_of, window, now=datetime.now(UTC)), read_thresholds())
+    production = load_production(windows.newest)
+    current = read_current(events, windows, whole(production.model))
+    drift = compare(whole(production.reference), whole(current), windows)
+    signals = (*drift.signals, *ask_others(whole(production), windows))
+    verdict = judge(signals, read_thresholds(), serving=production.serving)
     get_run_logger().info("%s: %s", verdict.kind, verdict.reason)
     content = PageContent(
         version=production.model.version,
         verdict=verdict,
-        summary=summary,
+        signals=signals,
+        drift=drift,
         reference=production.reference,
         current=current,
     )
     files = write(whole(content), out)
-    run_id = log(production.version, whole(summary), verdict, files)
+    run_id = log(production.version, whole(drift), whole(verdict), files)
     return report(content, files, run_id=run_id)
 
 
@@ -101,46 +100,66 @@ def report_drift_flow(
 def load_production(window: Window) -> Production:
     """The version behind the alias `production`, its reference cut at the last change of the clusters."""
     registry = ModelRegistry.connect(RegistrySettings.load())
-    version = registry.resolve(protocol.ALIAS_PRODUCTION)
+    registered = registry.read()
+    version = registered.resolve(protocol.ALIAS_PRODUCTION)
     reference = fetch_reference(registry.tracking, version)
     changes = ended_changes(read_exclusions(), window)
-    return Production(version, registry.load(version), reference.since(max(changes)) if changes else reference)
+    return Production(
+        version=version,
+        model=registry.load(version),
+        reference=reference.since(max(changes)) if changes else reference,
+        serving=Serving(
+            since=serving_since(version), has_previous=registered.aliased(protocol.ALIAS_PREVIOUS) is not None
+        ),
+    )
 
 
 @task(cache_policy=NO_CACHE)
-def read_current(events: str | None, window: Window, model: Model) -> pd.DataFrame:
-    """The window's reads as training would take them: retries merged, excluded windows and mere mistakes left out."""
-    records = read_records(events, since=window.start - HISTORY_WINDOW, until=window.end)
+def read_current(events: str | None, windows: LastWindows, model: Model) -> pd.DataFrame:
+    """The windows' reads as training would take them: retries merged, excluded windows and mere mistakes left out."""
+    records = read_records(events, since=windows.start - HISTORY_WINDOW, until=windows.newest.end)
     bundle = model.bundle
     labelled = label(records, bundle.label_rule, read_exclusions(), limits=bundle.parse_limits)
-    current = (example.request for example in labelled.reads if example.request.submitted_utc >= window.start)
+    current = (example.request for example in labelled.reads if example.request.submitted_utc >= windows.start)
     facts = {example.request.sql: example.statement for example in labelled.examples}
     return monitoring_frame(current, model, labelled.history, facts=facts)
 
 
 @task(cache_policy=NO_CACHE)
-def compare(reference: Reference, current: pd.DataFrame, window: Window) -> DriftSummary:
-    return summarise(reference, current, window=window, thresholds=read_thresholds())
+def compare(reference: Reference, current: pd.DataFrame, windows: LastWindows) -> Drift:
+    return drift_signals(reference, current, windows, read_thresholds())
+
+
+@task(cache_policy=NO_CACHE)
+def ask_others(production: Production, windows: LastWindows) -> tuple[Signal, ...]:
+    """What speaks of the same windows without the query log's frame: `flows.drift_sources` says who."""
+    return tuple(signal for source in SOURCES for signal in source(production, windows))
 
 
 @task(cache_policy=NO_CACHE)
 def write(content: PageContent, out: str | None) -> tuple[Path, ...]:
-    name = f"{content.summary.window.end:%Y-%m-%dT%H%M}Z-{content.version}"
+    name = f"{content.drift.window.end:%Y-%m-%dT%H%M}Z-{content.version}"
     folder = Path(out) if out else MonitoringSettings.load().reports / name
     return write_report(content, folder, read_thresholds())
 
 
 @task(cache_policy=NO_CACHE)
-def log(version: ModelVersion, summary: DriftSummary, verdict: Verdict, files: tuple[Path, ...]) -> str:
+def log(version: ModelVersion, drift: Drift, verdict: Verdict, files: tuple[Path, ...]) -> str:
     """A run of its own, so that the run a version was made by stays as it was."""
     tracking = Tracking.connect(RegistrySettings.load())
-    with tracking.run(f"drift {summary.window.end:%Y-%m-%d %H:%M}") as run_id:
+    with tracking.run(f"drift {drift.window.end:%Y-%m-%d %H:%M}") as run_id:
         tags = {"model_version": str(version.number), "verdict": verdict.kind, "reason": verdict.reason}
         tracking.set_tags(run_id, tags)
-        tracking.log_metrics(run_id, {"current_rows": summary.current_rows, "drift_share": summary.drift_share})
+        tracking.log_metrics(run_id, {"current_rows": drift.current_rows, "drift_share": drift.drift_share})
         for file in files:
             tracking.log_file(run_id, file, to="drift")
     return run_id
+
+
+def serving_since(version: ModelVersion) -> datetime | None:
+    """When a router began to serve it, or else when it was promoted; None where neither is on record."""
+    recorded = version.served_at or version.promoted_at
+    return datetime.fromisoformat(recorded) if recorded else None
 
 
 def fetch_reference(tracking: Tracking, version: ModelVersion) -> Reference:
@@ -157,20 +176,21 @@ def ended_changes(exclusions: Iterable[ExclusionWindow], window: Window) -> list
 
 
 def report(content: PageContent, files: tuple[Path, ...], *, run_id: str) -> DriftReport:
-    summary, verdict, heavy = content.summary, content.verdict, content.summary.share(HEAVY)
+    drift, verdict, heavy = content.drift, content.verdict, content.drift.signal(f"{HEAVY}_share")
     return DriftReport(
         verdict=verdict.kind,
         reason=verdict.reason,
-        signals=verdict.signals,
+        signals=tuple(dict.fromkeys(signal.name for signal in verdict.signals)),
+        tenants=verdict.tenants,
+        moved=tuple(dict.fromkeys(signal.name for signal in verdict.moved)),
         model_version=content.version,
-        start=summary.window.start.isoformat(),
-        end=summary.window.end.isoformat(),
-        reference_rows=summary.reference_rows,
-        current_rows=summary.current_rows,
+        start=drift.window.start.isoformat(),
+        end=drift.window.end.isoformat(),
+        reference_rows=drift.reference_rows,
+        current_rows=drift.current_rows,
         reference_heavy_share=heavy.reference if heavy else None,
         current_heavy_share=heavy.current if heavy else None,
-        drift_share=summary.drift_share,
-        moved=tuple(column.column for column in summary.moved),
+        drift_share=drift.drift_share,
         folder=str(files[0].parent),
         html=next((str(file) for file in files if file.suffix == ".html"), None),
         run_id=run_id,
@@ -185,7 +205,9 @@ def main() -> None:
         default=NOW,
         help="end of the window, UTC unless it names a zone (default %(default)s)",
     )
-    parser.add_argument("--window", default=DEFAULT_WINDOW, help="length like 24h, 90m or 7d (default %(default)s)")
+    parser.add_argument(
+        "--window", default=DEFAULT_WINDOW, help="length of a long window: 24h, 90m, 7d (default %(default)s)"
+    )
     add_events(parser)
     parser.add_argument("--out", metavar="DIR", help="folder to write the report into (default: one below the reports)")
     run(parser, _command)

@@ -21,14 +21,14 @@ def write_report(content: PageContent, folder: Path, thresholds: DriftThresholds
     document = {
         "model_version": content.version,
         "verdict": content.verdict.as_json(),
-        "summary": content.summary.as_json(),
+        "drift": content.drift.as_json(),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         summary.write_text(json.dumps(document, indent=2, allow_nan=False))
     except OSError as error:
         raise SettingsError(f"report folder {folder} cannot be written: {error.strerror}") from error
-    if not content.summary.compared:
+    if not content.drift.compared:
         page.unlink(missing_ok=True)
         return (summary,)
     write_page(content, page, thresholds)

@@ -1,7 +1,7 @@
 """The drift page for people: the verdict, and Evidently's drawings of a sample."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import pandas as pd
 
-from monitoring.distance import bins_of, psi
-from monitoring.drift import FEATURE_COLUMNS, ColumnDrift, DriftSummary
+from monitoring.drift.columns import ColumnDrift
+from monitoring.drift.sides import FEATURE_COLUMNS
+from monitoring.drift.signals import Drift
 from monitoring.frame import HEAVY_PROBABILITY, SOURCE, TENANT
 from monitoring.policy import Verdict
 from monitoring.reference import FITTED_COLUMNS, LEARNT, Reference
+from monitoring.signals import Signal
 from monitoring.thresholds import DriftThresholds
 from smart_routing.features.schema import DENSE_FEATURES
 
@@ -31,6 +33,7 @@ COUNTS: Final = frozenset(feature.name for feature in DENSE_FEATURES if feature.
 """Never negative and often with a long tail: drawn as ln(1 + x)."""
 
 _PSI: Final = "smart_routing_psi"
+_PSI_TOLD: Final = "PSI over the reference's deciles, beyond chance"
 _BODY: Final = "<body>"
 
 
@@ -40,36 +43,37 @@ class PageContent:
 
     version: str
     verdict: Verdict
-    summary: DriftSummary
+    signals: tuple[Signal, ...]
+    drift: Drift
     reference: Reference
     current: pd.DataFrame
 
 
 def write_page(content: PageContent, path: Path, thresholds: DriftThresholds) -> None:
-    """Write one HTML file that needs no network; the summary must have compared something.
+    """Write one HTML file that needs no network; the drift must have compared something.
 
-    Evidently is given our PSI and our limits, so its table and the verdict agree; both sides are sampled to
+    Evidently is given our distances, so its table and the verdict agree; both sides are sampled to
     `thresholds.page.rows`.
     """
-    window = content.summary.window
+    window = content.drift.window
     reference = _sample(_fair(content.reference.outside(window.start, window.end)), thresholds.page.rows)
     current = _sample(content.current, thresholds.page.rows)
-    columns = drawable(page_columns(content.summary, most=thresholds.page.columns), reference, current)
+    columns = drawable(page_columns(content.drift, most=thresholds.page.columns), reference, current)
     with _evidently():
         _draw(
             _drawn(reference, columns),
             _drawn(current, columns),
             columns=columns,
-            drift_share=thresholds.drift_share,
+            large=thresholds.psi,
         ).save_html(str(path))
     path.write_text(_with_heading(path.read_text(), content))
 
 
-def page_columns(summary: DriftSummary, *, most: int) -> tuple[ColumnDrift, ...]:
+def page_columns(drift: Drift, *, most: int) -> tuple[ColumnDrift, ...]:
     """The prediction, the context, then `most` features: those that drifted, and after them those of most gain."""
-    of = {column.column: column for column in summary.columns}
+    of = {column.column: column for column in drift.columns}
     features = [of[name] for name in FEATURE_COLUMNS if name in of]
-    ranked = sorted(features, key=lambda column: (not column.drifted, -column.gain_share, -column.psi))
+    ranked = sorted(features, key=lambda column: (not column.drifted, -column.gain_share, -column.distance))
     return tuple(of[name] for name in ALWAYS if name in of) + tuple(ranked[:most])
 
 
@@ -102,40 +106,36 @@ def _sample(frame: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def _draw(
-    reference: pd.DataFrame, current: pd.DataFrame, *, columns: tuple[ColumnDrift, ...], drift_share: float
+    reference: pd.DataFrame, current: pd.DataFrame, *, columns: tuple[ColumnDrift, ...], large: float
 ) -> "Snapshot":
     # A late import: it takes five seconds, and most of monitoring can do without.
     from evidently import DataDefinition, Dataset, Report
     from evidently.presets import DataDriftPreset
 
-    _register_psi()
+    _register({_title(column.column): column for column in columns})
     categories = [name for name in current if current[name].dtype.kind == "O"]
     numbers = [name for name in current if name not in categories]
     definition = DataDefinition(numerical_columns=numbers, categorical_columns=categories)
     preset = DataDriftPreset(
         columns=list(current),
         method=_PSI,
-        per_column_threshold={_title(column.column): column.limit for column in columns},
-        drift_share=drift_share,
+        threshold=large,
     )
     sides = [Dataset.from_pandas(side, data_definition=definition) for side in (current, reference)]
     return Report([preset], include_tests=True).run(*sides)
 
 
-def _register_psi() -> None:
-    """Make our PSI known to Evidently, whose own has bins of equal width and misses shifts of heavy tails."""
+def _register(columns: Mapping[str, ColumnDrift]) -> None:
+    """Make our distances known to Evidently, whose own PSI has bins of equal width and misses shifts of heavy tails."""
     from evidently.legacy.calculations.stattests import StatTest, register_stattest
     from evidently.legacy.core import ColumnType
 
+    def told(_: "pd.Series[Any]", current: "pd.Series[Any]", *__: object) -> tuple[float, bool]:
+        column = columns[str(current.name)]
+        return column.distance, column.drifted
+
     kinds = [ColumnType.Numerical, ColumnType.Categorical]
-    test = StatTest(name=_PSI, display_name="PSI over the reference's deciles", allowed_feature_types=kinds)
-    register_stattest(test, _psi)
-
-
-def _psi(reference: "pd.Series[Any]", current: "pd.Series[Any]", _: object, threshold: float) -> tuple[float, bool]:
-    bins = bins_of(reference)
-    distance = psi(bins.counts(reference), bins.counts(current))
-    return distance, distance >= threshold
+    register_stattest(StatTest(name=_PSI, display_name=_PSI_TOLD, allowed_feature_types=kinds), told)
 
 
 @contextmanager
@@ -149,12 +149,12 @@ def _evidently() -> Iterator[None]:
 def _with_heading(page: str, content: PageContent) -> str:
     if _BODY not in page:
         raise AssertionError(f"Evidently's page has no {_BODY}")
-    summary, verdict = content.summary, content.verdict
+    drift, verdict = content.drift, content.verdict
     lines = (
         f"<h1>Drift of {escape(content.version)}: {escape(verdict.kind)}</h1>",
         f"<p>{escape(verdict.reason)}</p>",
-        f"<p>Window {escape(str(summary.window))}, {summary.current_rows} read statements; "
-        f"reference {summary.reference_rows}. The columns below are judged by the limits of this verdict; Evidently's "
+        f"<p>Window {escape(str(drift.window))}, {drift.current_rows} read statements; "
+        f"reference {drift.reference_rows}. The columns below are judged by the limits of this verdict; Evidently's "
         "&ldquo;dataset drift&rdquo; counts columns only, not new names or shares of decisions.</p>",
     )
     style = "font-family: sans-serif; max-width: 75em; margin: 2em auto 0; padding: 0 1.5em"

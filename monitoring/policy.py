@@ -1,119 +1,237 @@
-"""What a drift summary comes to: a verdict, and the reason in a sentence that a person understands."""
+"""What the signals of the last windows come to: a verdict, and the reason in a sentence that a person understands."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final, Literal
 
-from monitoring.drift import ColumnDrift, DriftSummary, NewNames, strongest
-from monitoring.frame import HEAVY, HEAVY_PROBABILITY, NEAR_THRESHOLD
-from monitoring.thresholds import DriftThresholds
+import numpy as np
 
-VerdictKind = Literal["no data", "none", "alert"]
+from monitoring.signals import Signal, Tier
+from monitoring.thresholds import DriftThresholds
+from monitoring.window import Window
+
+VerdictKind = Literal["no data", "none", "alert", "retrain", "rollback"]
 """What is to be done, the lesser first."""
 
+HEAVY_MISSES: Final = "heavy_misses"
+STATEMENTS: Final = "statements"
+NEW_TEMPLATE: Final = "new_template"
+NEW_TENANT: Final = "new_tenant"
+HISTORY: Final = "history"
+MOST_MOVED: Final = 3
 MOST_TOLD: Final = 3
+"""Signals of one tenant in a sentence."""
+
+_CURED_BY_TRAINING: Final = frozenset({Tier.PREDICTION, Tier.FEATURES, Tier.COST, Tier.TRUTH})
+_CLOSING: Final = {
+    "rollback": "This began when the version began to serve: the one before it is to serve again",
+    "retrain": "A model that has learnt from newer statements is called for",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """Since when the version serves, where that is known, and whether there is one before it to go back to."""
+
+    since: datetime | None = None
+    has_previous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`signals` are the names of the rules that spoke; empty without an alert."""
+    """`signals` are those that spoke, the surest first, `moved` the first three of them, `tenants` whose they are."""
 
     kind: VerdictKind
     reason: str
-    signals: tuple[str, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    tenants: tuple[str, ...] = ()
+    moved: tuple[Signal, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "kind": self.kind,
+            "reason": self.reason,
+            "signals": [signal.as_json() for signal in self.signals],
+            "tenants": list(self.tenants),
+            "moved": [signal.as_json() for signal in self.moved],
+        }
 
 
-Signal = Callable[[DriftSummary, DriftThresholds], str | None]
-
-
-def new_names(summary: DriftSummary, _: DriftThresholds) -> str | None:
-    """Many statements come from tenants, sources, users or templates that were not there."""
-    told = [_new_names(found) for found in summary.new_names if found.drifted]
-    return f"new since the version was made: {_listed(told)}" if told else None
-
-
-def prediction(summary: DriftSummary, _: DriftThresholds) -> str | None:
-    """The model answers otherwise than it did."""
-    told = [
-        *(
-            f"the share {_SHARES[s.name]} is {_percent(s.current)}, was {_percent(s.reference)}"
-            for s in summary.shares
-            if s.drifted
-        ),
-        *(f"the scores moved (PSI {c.psi:.2f})" for c in summary.moved if c.column == HEAVY_PROBABILITY),
-        *(
-            f"the scores of statements called heavy moved (PSI {c.psi:.2f})"
-            for c in summary.heavy_columns
-            if c.drifted and c.column == HEAVY_PROBABILITY
-        ),
-    ]
-    return _listed(told) if told else None
-
-
-def inputs(summary: DriftSummary, thresholds: DriftThresholds) -> str | None:
-    """What the model reads most has moved."""
-    if summary.drift_share < thresholds.drift_share:
-        return None
-    return f"columns with {_percent(summary.drift_share)} of the model's gain moved"
-
-
-SIGNALS: Final[tuple[Signal, ...]] = (new_names, prediction, inputs)
-
-_SHARES: Final = {HEAVY: "called heavy", NEAR_THRESHOLD: "near the threshold"}
-
-
-def judge(summary: DriftSummary, thresholds: DriftThresholds) -> Verdict:
-    """An alert where any signal speaks; its sentence ends with the columns that moved most."""
-    if not summary.compared:
-        return Verdict("no data", _no_data(summary, thresholds))
-    spoken = {signal.__name__: told for signal in SIGNALS if (told := signal(summary, thresholds))}
+def judge(signals: Sequence[Signal], rules: DriftThresholds, *, serving: Serving | None = None) -> Verdict:
+    """What the signals of the last windows call for; those of a window that could not be asked are missing."""
+    heard = hear(signals, rules.false_discovery_rate)
+    spoken = tuple(sorted(persistent(signals, heard, rules), key=_surest))
     if not spoken:
-        return Verdict("none", _quiet(summary))
-    sentence = "; ".join((*spoken.values(), _most_moved(summary)))
-    return Verdict("alert", f"{sentence[0].upper()}{sentence[1:]}.", tuple(spoken))
-
-
-def _no_data(summary: DriftSummary, thresholds: DriftThresholds) -> str:
-    if not summary.current_rows:
-        return f"The model decided no read statement from {summary.window}."
-    return (
-        f"{summary.current_rows} read statements from {summary.window} against {summary.reference_rows} of the "
-        f"reference: a comparison needs {thresholds.min_rows} in the window, in what the model learnt from and in "
-        "what was held out."
+        return _quiet(signals, heard)
+    kind = _kind(spoken, signals, heard, serving=serving or Serving())
+    return Verdict(
+        kind,
+        _reason(kind, spoken, _newcomers(signals)),
+        signals=spoken,
+        tenants=tuple(dict.fromkeys(signal.tenant for signal in spoken if signal.tenant is not None)),
+        moved=_most_moved(spoken),
     )
 
 
-def _quiet(summary: DriftSummary) -> str:
-    heavy = summary.share(HEAVY)
-    share = f"; {_percent(heavy.current)} called heavy, was {_percent(heavy.reference)}" if heavy else ""
-    return (
-        f"{summary.current_rows} read statements look as the {summary.reference_rows} of the reference did{share}; "
-        f"{_most_moved(summary)}."
+def hear(signals: Iterable[Signal], false_discovery_rate: float) -> frozenset[Signal]:
+    """The large signals that are not chance, of as many as were asked of the same window.
+
+    Of those heard at most this share is chance (Benjamini and Hochberg, Journal of the Royal Statistical Society B
+    57(1), 1995).
+    """
+    families = defaultdict[Window, list[Signal]](list)
+    for signal in _answered(signals):
+        families[signal.window].append(signal)
+    return frozenset(
+        signal
+        for family in families.values()
+        for signal in family
+        if signal.is_large and signal.p_value <= _highest(family, false_discovery_rate)
     )
 
 
-def _most_moved(summary: DriftSummary) -> str:
-    moved = strongest(summary.columns, MOST_TOLD)
-    return f"most moved: {', '.join(map(_column, moved))}"
+def persistent(signals: Iterable[Signal], heard: frozenset[Signal], rules: DriftThresholds) -> list[Signal]:
+    """The newest of each signal that was heard in k of the last n windows that could tell, the newest among the k."""
+    spoken = []
+    for series in _series(signals):
+        rule = rules.persistence[series[-1].tier]
+        last = [signal in heard for signal in series[-rule.n :]]
+        if last[-1] and sum(last) >= rule.k:
+            spoken.append(series[-1])
+    return spoken
 
 
-def _column(column: ColumnDrift) -> str:
-    return f"{column.column} (PSI {column.psi:.2f}, limit {column.limit:.2f})"
+def _answered(signals: Iterable[Signal]) -> list[Signal]:
+    return [signal for signal in signals if signal.current is not None]
 
 
-def _new_names(found: NewNames) -> str:
-    names = f"{', '.join(found.names)}; " if found.names else ""
+def _highest(family: Sequence[Signal], rate: float) -> float:
+    """The highest p-value that counts; below every p-value where none does."""
+    ordered = np.sort([signal.p_value for signal in family])
+    counting = ordered[ordered <= rate * np.arange(1, len(ordered) + 1) / len(ordered)]
+    return float(counting[-1]) if len(counting) else -1.0
+
+
+def _series(signals: Iterable[Signal]) -> list[list[Signal]]:
+    """The same question asked of one window after the other."""
+    series = defaultdict[tuple[object, ...], list[Signal]](list)
+    for signal in sorted(_answered(signals), key=lambda signal: signal.window.end):
+        length = signal.window.end - signal.window.start
+        series[signal.name, signal.tier, signal.tenant, length].append(signal)
+    return list(series.values())
+
+
+def _kind(
+    spoken: Sequence[Signal], signals: Sequence[Signal], heard: frozenset[Signal], *, serving: Serving
+) -> VerdictKind:
+    """Bad data are no ground to train on; misses that came with a version go with it; training cures the rest."""
+    if serving.has_previous and serving.since and _came_with_version(spoken, signals, heard, since=serving.since):
+        return "rollback"
+    tiers = {signal.tier for signal in spoken}
+    if Tier.QUALITY in tiers:
+        return "alert"
+    return "retrain" if tiers & _CURED_BY_TRAINING else "alert"
+
+
+def _came_with_version(
+    spoken: Sequence[Signal], signals: Sequence[Signal], heard: frozenset[Signal], *, since: datetime
+) -> bool:
+    """Were heavy statements missed from the version's first window on and not before, at the same cost as before?
+
+    A version that serves for longer than the windows look back did not bring what is new.
+    """
+    misses = {signal.tenant for signal in spoken if _is_miss(signal)}
+    became_dearer = any(signal.tier is Tier.COST for signal in spoken)
+    in_view = min(signal.window.start for signal in signals) <= since
     return (
-        f"the {found.kind} of {_percent(found.current)} of the statements ({names}usually {_percent(found.reference)})"
+        in_view
+        and not became_dearer
+        and any(
+            _begins_at([(signal.window.end > since, signal in heard) for signal in series])
+            for series in _series(signals)
+            if _is_miss(series[-1]) and series[-1].tenant in misses
+        )
     )
 
 
-def _listed(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+def _begins_at(windows: Sequence[tuple[bool, bool]]) -> bool:
+    """Of (after it, heard) window by window: heard in the first one after it, and in none before."""
+    after = [heard for is_after, heard in windows if is_after]
+    return bool(after) and after[0] and not any(heard for is_after, heard in windows if not is_after)
 
 
-def _percent(share: float) -> str:
-    return f"{share:.1%}"
+def _is_miss(signal: Signal) -> bool:
+    return signal.tier is Tier.TRUTH and signal.name == HEAVY_MISSES
+
+
+def _surest(signal: Signal) -> tuple[float, str, str]:
+    return signal.p_value, signal.name, signal.tenant or ""
+
+
+def _most_moved(spoken: Sequence[Signal]) -> tuple[Signal, ...]:
+    """The surest, each question once: what is heard of a day is often heard of its hours too."""
+    return tuple({(signal.name, signal.tenant): signal for signal in reversed(spoken)}.values())[::-1][:MOST_MOVED]
+
+
+def _reason(kind: VerdictKind, spoken: Sequence[Signal], newcomers: frozenset[str]) -> str:
+    """Tenant by tenant what moved, the surest first; then what follows from it."""
+    parts = _told_by_tenant(spoken, newcomers)
+    closing = [_CLOSING[kind]] if kind in _CLOSING else []
+    if kind == "alert" and any(signal.tier is Tier.QUALITY for signal in spoken):
+        closing = ["Nothing is to be learnt from such data"]
+    return ". ".join(_capital(part) for part in (*parts, *closing)) + "."
+
+
+def _once(spoken: Sequence[Signal], tenant: str | None) -> list[Signal]:
+    """A tenant's signals, each question once, the surest first."""
+    return list({signal.name: signal for signal in reversed(spoken) if signal.tenant == tenant}.values())[::-1]
+
+
+def _newcomers(signals: Iterable[Signal]) -> frozenset[str]:
+    return frozenset(signal.tenant for signal in signals if signal.name == NEW_TENANT and signal.tenant)
+
+
+def _told_by_tenant(signals: Sequence[Signal], newcomers: frozenset[str]) -> list[str]:
+    tenants = dict.fromkeys(signal.tenant for signal in signals)
+    return [_told(tenant, _once(signals, tenant), is_new=tenant in newcomers) for tenant in tenants]
+
+
+def _told(tenant: str | None, signals: Sequence[Signal], *, is_new: bool) -> str:
+    sentences = [signal.sentence for signal in signals[:MOST_TOLD]]
+    if len(signals) > MOST_TOLD:
+        sentences.append(f"{len(signals) - MOST_TOLD} more signals")
+    if _same_texts(signals):
+        sentences.append("the texts did not change")
+    whose = f"{'new ' if is_new else ''}tenant {tenant}: " if tenant else ""
+    return whose + "; ".join(sentences)
+
+
+def _same_texts(signals: Iterable[Signal]) -> bool:
+    """Whether what was heard is about what statements cost or met in the past, and nothing about how they read."""
+    about_cost = [signal.tier is Tier.COST or signal.name == HISTORY for signal in signals]
+    about_texts = [_about_texts(signal) for signal in signals]
+    return any(about_cost) and not any(about_texts)
+
+
+def _about_texts(signal: Signal) -> bool:
+    return signal.name == NEW_TEMPLATE or (signal.tier is Tier.FEATURES and signal.name != HISTORY)
+
+
+def _quiet(signals: Sequence[Signal], heard: frozenset[Signal]) -> Verdict:
+    """Nothing spoke: because all is as it was, or because nothing could be asked of the newest window."""
+    end = max((signal.window.end for signal in signals), default=None)
+    newest = [signal for signal in _answered(signals) if signal.window.end == end]
+    volume = next((signal.sentence for signal in newest if signal.name == STATEMENTS), "no window could be asked")
+    compared = [signal for signal in newest if signal.tier is not Tier.QUALITY]
+    if not compared:
+        return Verdict("no data", f"{_capital(volume)}.")
+    once = sorted((signal for signal in compared if signal in heard), key=_surest)
+    told = _told_by_tenant(once, _newcomers(signals)) or ["nothing moved beyond chance"]
+    seen = "in too few windows so far, " if once else ""
+    return Verdict("none", f"{_capital(volume)}; {seen}{'; '.join(told)}.")
+
+
+def _capital(sentence: str) -> str:
+    return f"{sentence[:1].upper()}{sentence[1:]}"

@@ -45,6 +45,12 @@ class Reference:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def end(self) -> datetime:
+        """When the last of its statements was submitted; there must be one."""
+        latest: datetime = self.rows[SUBMITTED_AT].max().to_pydatetime()
+        return latest
+
     @cached_property
     def learnt(self) -> pd.DataFrame:
         return self.rows[self.rows[LEARNT]]

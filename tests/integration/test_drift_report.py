@@ -73,17 +73,18 @@ def test_a_new_tenant_is_an_alert_kept_as_file_and_as_artifact(
     registry_server: str, shell: Callable[[str], Shell], tmp_path: Path
 ) -> None:
     version = serve(registry_server, tmp_path)
-    report = shell(registry_server).flow("report_drift", "--events", str(EVENTS), "--as-of", "2026-10-11")
+    report = shell(registry_server).flow("report_drift", "--events", str(EVENTS), "--as-of", "2026-10-12")
     client = MlflowClient(registry_server)
     run = client.get_run(report["run_id"])
     folder = Path(client.download_artifacts(report["run_id"], "drift", str(tmp_path)))
     summary = json.loads((folder / "drift.json").read_text())
-    assert report["verdict"] == run.data.tags["verdict"] == summary["verdict"]["kind"] == "alert"
+    assert report["verdict"] == run.data.tags["verdict"] == summary["verdict"]["kind"] == "retrain"
     assert "lake.research" in report["reason"]
+    assert report["tenants"] == ["lake.research"]
     assert run.data.tags["model_version"] == str(version.number)
     assert run.info.run_id != version.run_id
     assert (folder / "drift.html").read_bytes() == Path(report["html"]).read_bytes()
-    assert f"Drift of {report['model_version']}: alert" in Path(report["html"]).read_text()
+    assert f"Drift of {report['model_version']}: retrain" in Path(report["html"]).read_text()
 
 
 def test_a_usual_day_of_the_store_is_quiet_and_a_silent_one_is_no_data(

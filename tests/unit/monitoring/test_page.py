@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monitoring.drift import summarise
+from monitoring.drift.signals import drift_signals, last_windows
 from monitoring.files import write_report
 from monitoring.frame import monitoring_frame
 from monitoring.page import PageContent, drawable, page_columns, write_page
@@ -21,15 +21,23 @@ from smart_routing.inference import Model
 from tests.unit.monitoring.samples import WINDOW_DAY, Fleet
 
 THRESHOLDS = read_thresholds()
-WINDOW = Window.before(WINDOW_DAY + timedelta(days=1), timedelta(days=1))
+DAY = timedelta(days=1)
+WINDOW = Window.before(WINDOW_DAY + DAY, DAY)
 
 
 def content(reference: Reference, model: Model, *, rows: int = 400) -> PageContent:
     fleet = Fleet(joins=(0.05, 0.1, 0.15, 0.3, 0.4))
-    current = monitoring_frame(fleet.requests(rows, day=WINDOW_DAY, seed=5), model)
-    summary = summarise(reference, current, window=WINDOW, thresholds=THRESHOLDS)
-    verdict = judge(summary, THRESHOLDS)
-    return PageContent(version=model.version, verdict=verdict, summary=summary, reference=reference, current=current)
+    days = (WINDOW_DAY, WINDOW_DAY - DAY)
+    current = monitoring_frame([r for day in days for r in fleet.requests(rows, day=day, seed=5)], model)
+    drift = drift_signals(reference, current, last_windows(WINDOW, THRESHOLDS), THRESHOLDS)
+    return PageContent(
+        version=model.version,
+        verdict=judge(drift.signals, THRESHOLDS),
+        signals=drift.signals,
+        drift=drift,
+        reference=reference,
+        current=current,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -41,23 +49,23 @@ def page(reference: Reference, model: Model, tmp_path_factory: pytest.TempPathFa
 
 def test_page_opens_with_the_verdict(page: str, model: Model) -> None:
     heading = page.partition("<body>")[2][:2000]
-    assert f"Drift of {model.version}: alert" in heading
-    assert "The share called heavy is" in heading
+    assert f"Drift of {model.version}: retrain" in heading
+    assert "of the statements are called heavy, usually" in heading
 
 
 def test_page_needs_no_network(page: str) -> None:
     assert not re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="http', page)
 
 
-def test_page_shows_our_distances_by_our_limits(page: str, reference: Reference, model: Model) -> None:
-    joins = next(found for found in content(reference, model).summary.columns if found.column == "join_count")
+def test_page_shows_our_distances(page: str, reference: Reference, model: Model) -> None:
+    joins = next(found for found in content(reference, model).drift.columns if found.column == "join_count")
     assert "PSI over the reference" in page
-    assert f"{joins.psi:.6f}" in page
+    assert f"{joins.distance:.6f}" in page
 
 
 def test_columns_without_a_value_on_one_side_are_not_drawn(reference: Reference, model: Model, tmp_path: Path) -> None:
     whole = content(reference, model)
-    columns = page_columns(whole.summary, most=3)
+    columns = page_columns(whole.drift, most=3)
     current = whole.current.assign(**{columns[-1].column: np.nan})
     assert drawable(columns, reference.rows, whole.current) == columns
     assert drawable(columns, reference.rows, current) == columns[:-1]
@@ -65,7 +73,7 @@ def test_columns_without_a_value_on_one_side_are_not_drawn(reference: Reference,
 
 
 def test_page_columns_are_prediction_context_and_what_moved_or_matters(reference: Reference, model: Model) -> None:
-    columns = [found.column for found in page_columns(content(reference, model).summary, most=4)]
+    columns = [found.column for found in page_columns(content(reference, model).drift, most=4)]
     assert columns[:3] == ["heavy_probability", "tenant", "source"]
     assert columns[3:6] == ["join_keywords", "join_count", "sql_length"]
     assert len(columns) == 7
@@ -73,13 +81,7 @@ def test_page_columns_are_prediction_context_and_what_moved_or_matters(reference
 
 def test_names_in_a_verdict_are_no_markup(reference: Reference, model: Model, tmp_path: Path) -> None:
     told = content(reference, model)
-    hostile = PageContent(
-        version=told.version,
-        verdict=Verdict("alert", "tenant <script>alert(1)</script>"),
-        summary=told.summary,
-        reference=reference,
-        current=told.current,
-    )
+    hostile = replace(told, verdict=Verdict("alert", "tenant <script>alert(1)</script>"))
     write_report(hostile, tmp_path, THRESHOLDS)
     assert "tenant &lt;script&gt;alert(1)&lt;/script&gt;" in (tmp_path / "drift.html").read_text()
 

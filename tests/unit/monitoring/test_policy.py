@@ -1,128 +1,223 @@
 """The verdict and its sentence."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
-from monitoring.drift import ColumnDrift, DriftSummary, NewNames, ShareDrift
-from monitoring.policy import judge
+from monitoring.policy import Serving, hear, judge
+from monitoring.signals import Signal, Tier
 from monitoring.thresholds import read_thresholds
 from monitoring.window import Window
 from tests.unit.monitoring.samples import WINDOW_DAY
 
-THRESHOLDS = read_thresholds()
-WINDOW = Window.before(WINDOW_DAY, timedelta(hours=24))
+RULES = read_thresholds()
+DAY = timedelta(days=1)
 
 
-def column(name: str, psi: float, *, gain: float = 0.0) -> ColumnDrift:
-    return ColumnDrift(column=name, psi=psi, limit=0.1, gain_share=gain)
+def window(back: int = 0, *, hours: int = 24) -> Window:
+    """The one that ends so many of its lengths before the end of the day."""
+    length = timedelta(hours=hours)
+    return Window.before(WINDOW_DAY + DAY - back * length, length)
 
 
-def heavy_share(now: float, *, drifted: bool) -> ShareDrift:
-    return ShareDrift(name="heavy", reference=0.14, current=now, drifted=drifted)
-
-
-def tenants(now: float, *names: str) -> NewNames:
-    return NewNames(kind="tenant", reference=0.0, current=now, drifted=bool(names), names=names)
-
-
-def summary(
-    *columns: ColumnDrift,
-    shares: tuple[ShareDrift, ...] = (heavy_share(0.15, drifted=False),),
-    new_names: tuple[NewNames, ...] = (),
-    heavy_columns: tuple[ColumnDrift, ...] = (),
-) -> DriftSummary:
-    return DriftSummary(
-        window=WINDOW,
-        reference_rows=1000,
-        current_rows=300,
-        columns=(column("token_count", 0.02), *columns),
-        shares=shares,
-        new_names=new_names,
-        heavy_columns=heavy_columns,
+def signal(
+    name: str = "sql_length",
+    tier: Tier = Tier.FEATURES,
+    *,
+    back: int = 0,
+    hours: int = 24,
+    tenant: str | None = None,
+    sentence: str = "",
+    moved: bool = True,
+) -> Signal:
+    return Signal(
+        name=name,
+        tier=tier,
+        window=window(back, hours=hours),
+        tenant=tenant,
+        reference=0.0,
+        current=1.0,
+        p_value=1e-9 if moved else 0.5,
+        is_large=moved,
+        sentence=sentence or f"{name} moved",
     )
 
 
-SCORE = column("heavy_probability", 0.31)
+def twice(found: Signal) -> list[Signal]:
+    """In this window and in the one before."""
+    length = found.window.end - found.window.start
+    return [replace(found, window=Window.before(found.window.start, length)), found]
 
 
 @pytest.mark.parametrize(
-    ("found", "signals", "told"),
+    ("spoke", "kind"),
     [
+        pytest.param((True, True, True), "retrain", id="always"),
+        pytest.param((True, False, True), "retrain", id="two of three"),
+        pytest.param((False, True, True), "retrain", id="the last two"),
+        pytest.param((False, False, True), "none", id="once"),
+        pytest.param((True, True, False), "none", id="not any more"),
+        pytest.param((True, True, False, False, True), "none", id="long ago"),
+        pytest.param((True, True, None), "retrain", id="the newest cannot tell"),
+        pytest.param((True, None, None, True), "retrain", id="of those that can tell"),
+        pytest.param((), "no data", id="nothing"),
+    ],
+)
+def test_a_signal_must_speak_in_two_of_three_windows_and_in_the_newest(
+    spoke: tuple[bool | None, ...], kind: str
+) -> None:
+    ages = zip(spoke, range(len(spoke) - 1, -1, -1), strict=True)
+    signals = [signal(moved=moved, back=back) for moved, back in ages if moved is not None]
+    assert judge(signals, RULES).kind == kind
+
+
+def test_windows_of_different_lengths_are_not_counted_together() -> None:
+    assert judge([signal(back=0), signal(hours=6)], RULES).kind == "none"
+
+
+def test_one_among_many_questions_must_be_surer_than_one_alone() -> None:
+    doubtful = replace(signal(), p_value=0.01)
+    silent = [signal(f"other{number}", moved=False) for number in range(30)]
+    assert hear([doubtful], 0.05) == {doubtful}
+    assert hear([doubtful, *silent], 0.05) == set()
+    assert doubtful in hear([doubtful, *silent, *(signal(f"sure{number}") for number in range(10))], 0.05)
+
+
+def test_sure_but_small_is_nothing() -> None:
+    assert judge(twice(replace(signal(), is_large=False)), RULES).kind == "none"
+
+
+def test_chance_alone_is_heard_no_oftener_than_it_says() -> None:
+    random = np.random.default_rng(3)
+    families = [
+        [replace(signal(f"n{n}"), p_value=float(p)) for n, p in enumerate(random.random(40))] for _ in range(500)
+    ]
+    assert np.mean([bool(hear(family, 0.05)) for family in families]) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 500)
+
+
+@pytest.mark.parametrize(
+    ("tiers", "kind"),
+    [
+        ((Tier.PREDICTION,), "retrain"),
+        ((Tier.FEATURES,), "retrain"),
+        ((Tier.COST,), "retrain"),
+        ((Tier.TRUTH,), "retrain"),
+        ((Tier.QUALITY,), "alert"),
+        ((Tier.SKEW,), "alert"),
+        ((Tier.QUALITY, Tier.FEATURES), "alert"),
+        ((Tier.SKEW, Tier.FEATURES), "retrain"),
+    ],
+    ids=str,
+)
+def test_what_training_cures_is_trained_on_and_never_on_bad_data(tiers: tuple[Tier, ...], kind: str) -> None:
+    signals = [found for tier in tiers for found in twice(signal(f"of {tier}", tier))]
+    assert judge(signals, RULES).kind == kind
+
+
+def misses(back: int, *, moved: bool = True) -> Signal:
+    return signal("heavy_misses", Tier.TRUTH, back=back, hours=6, moved=moved)
+
+
+def serving(hours_ago: int, *, has_previous: bool = True) -> Serving:
+    return Serving(since=WINDOW_DAY + DAY - timedelta(hours=hours_ago), has_previous=has_previous)
+
+
+QUIET_BEFORE = [misses(3, moved=False), misses(2, moved=False), misses(1), misses(0)]
+
+
+@pytest.mark.parametrize(
+    ("signals", "since", "kind"),
+    [
+        pytest.param(QUIET_BEFORE, serving(12), "rollback", id="began with the version"),
+        pytest.param(QUIET_BEFORE, serving(11), "rollback", id="within its first window"),
+        pytest.param(QUIET_BEFORE[2:], serving(12), "rollback", id="nothing was known before"),
+        pytest.param(QUIET_BEFORE, serving(12, has_previous=False), "retrain", id="nothing to go back to"),
+        pytest.param(QUIET_BEFORE, serving(20), "retrain", id="it served well at first"),
+        pytest.param([misses(2), misses(1), misses(0)], serving(12), "retrain", id="the one before missed too"),
+        pytest.param([misses(1), misses(0)], serving(48), "retrain", id="its beginning is out of sight"),
+        pytest.param(QUIET_BEFORE, Serving(has_previous=True), "retrain", id="unknown since when"),
         pytest.param(
-            summary(new_names=(tenants(0.05, "lake.research"),)),
-            ("new_names",),
-            "New since the version was made: the tenant of 5.0% of the statements (lake.research; usually 0.0%)",
-            id="a new tenant",
-        ),
-        pytest.param(
-            summary(shares=(heavy_share(0.3, drifted=True),)),
-            ("prediction",),
-            "The share called heavy is 30.0%, was 14.0%",
-            id="heavy share",
-        ),
-        pytest.param(summary(SCORE), ("prediction",), "The scores moved (PSI 0.31)", id="scores"),
-        pytest.param(
-            summary(heavy_columns=(SCORE,)),
-            ("prediction",),
-            "The scores of statements called heavy moved (PSI 0.31)",
-            id="scores of the heavy",
-        ),
-        pytest.param(
-            summary(column("node_count", 0.4, gain=0.35)),
-            ("inputs",),
-            "Columns with 35.0% of the model's gain moved",
-            id="inputs",
-        ),
-        pytest.param(
-            summary(SCORE, new_names=(tenants(0.05, "lake.a"),)),
-            ("new_names", "prediction"),
-            "; the scores moved (PSI 0.31)",
-            id="two at once",
+            [*QUIET_BEFORE, *twice(signal("cost", Tier.COST, hours=6))],
+            serving(12),
+            "retrain",
+            id="statements got dearer",
         ),
     ],
 )
-def test_a_signal_is_an_alert_with_its_reason(found: DriftSummary, signals: tuple[str, ...], told: str) -> None:
-    verdict = judge(found, THRESHOLDS)
-    assert verdict.kind == "alert"
-    assert verdict.signals == signals
-    assert told in verdict.reason
+def test_misses_that_came_with_a_version_go_with_it(signals: list[Signal], since: Serving, kind: str) -> None:
+    assert judge(signals, RULES, serving=since).kind == kind
 
 
-def test_an_alert_names_the_columns_that_moved_most() -> None:
-    verdict = judge(
-        summary(column("a", 0.2), column("b", 0.5, gain=0.4), column("c", 0.3), column("d", 0.15)), THRESHOLDS
+def test_bad_data_do_not_keep_a_bad_version() -> None:
+    verdict = judge([*QUIET_BEFORE, signal("unparsed", Tier.QUALITY)], RULES, serving=serving(12))
+    assert verdict.kind == "rollback"
+
+
+def test_a_verdict_names_tenants_what_moved_and_what_follows() -> None:
+    signals = [
+        *twice(signal("new_tenant", Tier.PREDICTION, tenant="lake.research", sentence="5.0% are of this tenant")),
+        *twice(replace(signal("heavy_share", Tier.PREDICTION, sentence="30.0% are called heavy"), p_value=1e-4)),
+    ]
+    verdict = judge(signals, RULES)
+    assert verdict.reason == (
+        "New tenant lake.research: 5.0% are of this tenant. 30.0% are called heavy. "
+        "A model that has learnt from newer statements is called for."
     )
-    assert verdict.reason.endswith(
-        "most moved: b (PSI 0.50, limit 0.10), c (PSI 0.30, limit 0.10), a (PSI 0.20, limit 0.10)."
+    assert verdict.tenants == ("lake.research",)
+    assert [found.name for found in verdict.signals] == ["new_tenant", "heavy_share"]
+
+
+def test_the_three_surest_moved_most_and_each_question_is_told_once() -> None:
+    odds = {"a": 1e-5, "b": 1e-9, "c": 1e-7, "d": 1e-6}
+    signals = [found for name, p in odds.items() for found in twice(replace(signal(name), p_value=p))]
+    hourly = twice(replace(signal("b", hours=6), p_value=1e-8))
+    verdict = judge([*signals, *hourly], RULES)
+    assert [found.name for found in verdict.moved] == ["b", "c", "d"]
+    assert verdict.reason.startswith("B moved; c moved; d moved; 1 more signals. ")
+
+
+@pytest.mark.parametrize(
+    ("signals", "said"),
+    [
+        pytest.param([signal("cost", Tier.COST, tenant="lake.ads")], True, id="dearer"),
+        pytest.param([signal("history", tenant="lake.ads")], True, id="another past"),
+        pytest.param([signal("cost", Tier.COST, tenant="lake.ads"), signal(tenant="lake.ads")], False, id="texts too"),
+        pytest.param([signal("history"), signal("new_template", Tier.PREDICTION)], False, id="new templates"),
+        pytest.param([signal()], False, id="texts alone"),
+    ],
+)
+def test_that_texts_are_the_same_is_said_where_they_are(signals: list[Signal], said: bool) -> None:
+    verdict = judge([found for one in signals for found in twice(one)], RULES)
+    assert ("the texts did not change" in verdict.reason) is said
+
+
+def volume(rows: int) -> Signal:
+    return replace(
+        signal("statements", Tier.QUALITY, moved=False, sentence=f"{rows} read statements"), current=float(rows)
     )
 
 
-@pytest.mark.parametrize(
-    "found",
-    [
-        pytest.param(summary(), id="nothing"),
-        pytest.param(summary(column("node_count", 0.4, gain=0.1)), id="one column of little gain"),
-        pytest.param(summary(heavy_columns=(column("node_count", 0.4),)), id="one column of the heavy"),
-        pytest.param(summary(new_names=(tenants(0.01),)), id="few new names"),
-    ],
-)
-def test_without_a_signal_there_is_no_alert(found: DriftSummary) -> None:
-    verdict = judge(found, THRESHOLDS)
-    assert verdict.kind == "none"
-    assert verdict.signals == ()
-    assert "300 read statements look as the 1000 of the reference did; 15.0% called heavy, was 14.0%" in verdict.reason
+def test_nothing_to_compare_is_no_data() -> None:
+    verdict = judge([volume(12)], RULES)
+    assert (verdict.kind, verdict.reason) == ("no data", "12 read statements.")
 
 
-@pytest.mark.parametrize(
-    ("rows", "told"),
-    [
-        (0, "The model decided no read statement from 2026-10-08 00:00 to 2026-10-09 00:00 UTC."),
-        (12, "12 read statements from 2026-10-08 00:00 to 2026-10-09 00:00 UTC against 1000 of the reference"),
-    ],
-    ids=["empty", "too few"],
-)
-def test_what_was_not_compared_is_no_data(rows: int, told: str) -> None:
-    verdict = judge(DriftSummary(window=WINDOW, reference_rows=1000, current_rows=rows), THRESHOLDS)
-    assert verdict.kind == "no data"
-    assert told in verdict.reason
+def test_quiet_tells_what_was_seen_too_seldom() -> None:
+    quiet = judge([volume(400), signal(moved=False)], RULES)
+    once = judge([volume(400), signal(tenant="lake.ads")], RULES)
+    assert quiet.reason == "400 read statements; nothing moved beyond chance."
+    assert once.reason == "400 read statements; in too few windows so far, tenant lake.ads: sql_length moved."
+    assert (quiet.kind, once.kind) == ("none", "none")
+
+
+def test_a_missed_night_changes_nothing() -> None:
+    signals = [*twice(signal()), volume(400)]
+    assert judge(signals, RULES) == judge(list(reversed(signals)), RULES)
+
+
+def test_a_verdict_is_plain_json() -> None:
+    document = judge(twice(signal()), RULES).as_json()
+    assert document["signals"][0]["window"]["end"] == datetime.isoformat(WINDOW_DAY + DAY)
+    assert document["moved"] == document["signals"]

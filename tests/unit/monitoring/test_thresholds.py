@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from monitoring.drift import COMPARED_COLUMNS
+from monitoring.drift.sides import COMPARED_COLUMNS
 from monitoring.frame import CONTEXT_COLUMNS
 from monitoring.thresholds import THRESHOLDS_FILE, read_thresholds
 from smart_routing.errors import SettingsError
@@ -18,11 +18,13 @@ def test_thresholds_cover_every_kind_of_name() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ("psi = 0.1", "psi = -1", "psi"),
-        ("psi = 0.1", "psy = 0.1", "psy"),
+        ("psi = 0.25", "psi = -1", "psi"),
+        ("psi = 0.25", "psy = 0.25", "psy"),
         ("[page]", "[page", "drift.toml"),
+        ("truth = { k = 2, n = 3 }", "truth = { k = 4, n = 3 }", "k is 4 of n 3"),
+        ("truth = { k = 2, n = 3 }", "", "persistence has no truth"),
     ],
-    ids=["out of range", "unknown key", "not TOML"],
+    ids=["out of range", "unknown key", "not TOML", "more than all", "a tier without a rule"],
 )
 def test_a_bad_file_is_named_with_its_key(before: str, after: str, told: str, tmp_path: Path) -> None:
     path = tmp_path / "drift.toml"
