@@ -1,19 +1,29 @@
-"""Who else speaks of the windows of a drift report: each source reads what it needs and answers in signals."""
+"""Who else speaks of the windows of a drift report: each source looks at what was decided and answers in signals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 from typing import Final
 
+from flows.logged import find_digest, find_histories, read_logged
+from flows.outcomes import outcomes_of
+from models.dataset import Labelled
 from models.versions import ModelVersion
 from monitoring.drift.fallbacks import fallbacks
 from monitoring.drift.signals import LastWindows
+from monitoring.frame import SUBMITTED_AT
 from monitoring.policy import Serving
 from monitoring.reference import Reference
 from monitoring.signals import Signal
+from monitoring.skew import find_skew, skew_signal
 from monitoring.thresholds import read_thresholds
-from smart_routing.decision_log import read_decisions
+from monitoring.truth.join import Joined, join
+from monitoring.truth.outcomes import Outcome, follow
+from monitoring.truth.signals import Watched, truth_signals
+from smart_routing.decision_log import LoggedDecision
 from smart_routing.inference import Model
-from smart_routing.settings import ServingSettings
+from smart_routing.querylog.records import QueryRecord
 
 
 @dataclass(frozen=True)
@@ -25,16 +35,73 @@ class Production:
     reference: Reference
     serving: Serving
 
+    @property
+    def known_until(self) -> datetime:
+        """The end of the data that the version was made from."""
+        last: datetime = self.reference.rows[SUBMITTED_AT].max().to_pydatetime()
+        return last
 
-SignalSource = Callable[[Production, LastWindows], tuple[Signal, ...]]
+
+@dataclass(frozen=True)
+class Asked:
+    """The windows, what the query log has of them and of the time before, and what the version decided in it."""
+
+    production: Production
+    windows: LastWindows
+    records: tuple[QueryRecord, ...]
+    labelled: Labelled
+    decisions: tuple[LoggedDecision, ...]
+
+    @cached_property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        return outcomes_of(self.labelled.examples)
+
+    @cached_property
+    def own(self) -> tuple[LoggedDecision, ...]:
+        """Decisions of the version that serves."""
+        return tuple(one for one in self.decisions if one.model_version == self.production.model.version)
+
+    @cached_property
+    def joined(self) -> Joined:
+        return join(self.own, self.records, digest=find_digest())
 
 
-def decisions_without_model(_: Production, windows: LastWindows) -> tuple[Signal, ...]:
+SignalSource = Callable[[Asked], tuple[Signal, ...]]
+
+
+def decisions_without_model(asked: Asked) -> tuple[Signal, ...]:
     """Nothing where there is no decision log."""
-    folder = ServingSettings.load().decision_log
-    if folder is None or not folder.is_dir():
-        return ()
-    return tuple(fallbacks(read_decisions(folder), windows.long, read_thresholds()))
+    return tuple(fallbacks(asked.decisions, asked.windows.long, read_thresholds()))
 
 
-SOURCES: Final[tuple[SignalSource, ...]] = (decisions_without_model,)
+def truth(asked: Asked) -> tuple[Signal, ...]:
+    """What events say of the decisions, and of the cost of the same templates, window by window as known by now."""
+    production, end = asked.production, asked.windows.newest.end
+    certificate = production.model.bundle.threshold.certificate
+    watched = Watched(
+        bound=certificate.bound if certificate else None,
+        rule=production.model.bundle.label_rule,
+        known_until=production.known_until,
+    )
+    followed = follow(asked.joined, asked.outcomes, as_of=end)
+    return tuple(
+        signal
+        for window in asked.windows.short
+        for signal in truth_signals(followed, asked.outcomes, window=window, watched=watched)
+    )
+
+
+def skew(asked: Asked) -> tuple[Signal, ...]:
+    """Vectors that the routers logged in the newest window, made again."""
+    newest = asked.windows.newest
+    pairs = [pair for pair in asked.joined.pairs if newest.start <= pair.decision.submitted_at < newest.end]
+    return (skew_signal(find_skew(pairs, asked.production.model, histories=find_histories()), newest),)
+
+
+SOURCES: Final[tuple[SignalSource, ...]] = (decisions_without_model, truth, skew)
+
+
+def read_decisions_since(moment: datetime) -> tuple[LoggedDecision, ...]:
+    """What the routers decided about statements submitted at `moment` or later."""
+    logged, _ = read_logged(None, moment)
+    return tuple(one for one in logged if one.submitted_at >= moment)

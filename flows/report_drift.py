@@ -15,7 +15,7 @@ from prefect.logging import get_run_logger
 
 from flows.arguments import whole
 from flows.command import CommandParser, add_events, run
-from flows.drift_sources import SOURCES, Production
+from flows.drift_sources import SOURCES, Asked, Production, read_decisions_since
 from flows.query_events import read_records
 from models.dataset import label
 from models.exclusions import ExclusionWindow, read_exclusions
@@ -34,7 +34,6 @@ from monitoring.window import NOW, Window, read_window
 from smart_routing import protocol
 from smart_routing.errors import BundleError
 from smart_routing.history.measures import WINDOW as HISTORY_WINDOW
-from smart_routing.inference import Model
 from smart_routing.settings import MonitoringSettings, RegistrySettings
 
 DEFAULT_WINDOW: Final = "24h"
@@ -78,9 +77,10 @@ def report_drift_flow(
     """
     windows = last_windows(read_window(as_of, window, now=datetime.now(UTC)), read_thresholds())
     production = load_production(windows.newest)
-    current = read_current(events, windows, whole(production.model))
+    asked = read_log(events, windows, whole(production))
+    current = read_current(whole(asked))
     drift = compare(whole(production.reference), whole(current), windows)
-    signals = (*drift.signals, *ask_others(whole(production), windows))
+    signals = (*drift.signals, *ask_others(whole(asked)))
     verdict = judge(signals, read_thresholds(), serving=production.serving)
     get_run_logger().info("%s: %s", verdict.kind, verdict.reason)
     content = PageContent(
@@ -115,14 +115,21 @@ def load_production(window: Window) -> Production:
 
 
 @task(cache_policy=NO_CACHE)
-def read_current(events: str | None, windows: LastWindows, model: Model) -> pd.DataFrame:
-    """The windows' reads as training would take them: retries merged, excluded windows and mere mistakes left out."""
-    records = read_records(events, since=windows.start - HISTORY_WINDOW, until=windows.newest.end)
-    bundle = model.bundle
+def read_log(events: str | None, windows: LastWindows, production: Production) -> Asked:
+    """The log as training would take it: retries merged, excluded windows and mere mistakes left out."""
+    since, bundle = windows.start - HISTORY_WINDOW, production.model.bundle
+    records = read_records(events, since=since, until=windows.newest.end)
     labelled = label(records, bundle.label_rule, read_exclusions(), limits=bundle.parse_limits)
-    current = (example.request for example in labelled.reads if example.request.submitted_utc >= windows.start)
+    return Asked(production, windows, tuple(records), labelled, read_decisions_since(since))
+
+
+@task(cache_policy=NO_CACHE)
+def read_current(asked: Asked) -> pd.DataFrame:
+    """The windows' reads as the version sees them."""
+    labelled, start = asked.labelled, asked.windows.start
+    current = (example.request for example in labelled.reads if example.request.submitted_utc >= start)
     facts = {example.request.sql: example.statement for example in labelled.examples}
-    return monitoring_frame(current, model, labelled.history, facts=facts)
+    return monitoring_frame(current, asked.production.model, labelled.history, facts=facts)
 
 
 @task(cache_policy=NO_CACHE)
@@ -131,9 +138,9 @@ def compare(reference: Reference, current: pd.DataFrame, windows: LastWindows) -
 
 
 @task(cache_policy=NO_CACHE)
-def ask_others(production: Production, windows: LastWindows) -> tuple[Signal, ...]:
-    """What speaks of the same windows without the query log's frame: `flows.drift_sources` says who."""
-    return tuple(signal for source in SOURCES for signal in source(production, windows))
+def ask_others(asked: Asked) -> tuple[Signal, ...]:
+    """What speaks of the same windows without the frame of features: `flows.drift_sources` says who."""
+    return tuple(signal for source in SOURCES for signal in source(asked))
 
 
 @task(cache_policy=NO_CACHE)

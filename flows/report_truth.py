@@ -3,7 +3,7 @@
 import json
 from argparse import Namespace
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -14,6 +14,7 @@ from prefect.logging import get_run_logger
 
 from flows.arguments import whole
 from flows.command import CommandParser, add_events, run
+from flows.logged import CLOCKS_APART, find_digest, find_histories, read_logged
 from flows.outcomes import outcomes_of
 from flows.query_events import read_records
 from models.dataset import RETRY_WINDOW, label
@@ -31,22 +32,15 @@ from monitoring.truth.report import TruthReport, unknowns
 from monitoring.truth.signals import Watched, truth_signals
 from monitoring.window import NOW, Window, read_window
 from smart_routing import protocol
-from smart_routing.decision_log import LoggedDecision, read_decisions, read_or_make_key
-from smart_routing.errors import BundleError, QueryLogError, RegistryError, SettingsError, StoredFileError
-from smart_routing.history.measures import History
-from smart_routing.history.snapshot import Snapshot
+from smart_routing.decision_log import LoggedDecision
+from smart_routing.errors import BundleError, QueryLogError, RegistryError, SettingsError
 from smart_routing.inference import Model
 from smart_routing.querylog.records import QueryRecord
-from smart_routing.querylog.s3 import connect
-from smart_routing.settings import HistorySettings, MonitoringSettings, RegistrySettings, S3Settings, ServingSettings
-from smart_routing.statement_digest import StatementDigest
-from smart_routing.stored_file import open_file
+from smart_routing.settings import MonitoringSettings, RegistrySettings
 from smart_routing.whole_file import replace_file
 
 DEFAULT_WINDOW: Final = "6h"
 TRUTH_FILE: Final = "truth.json"
-CLOCKS_APART: Final = timedelta(hours=1)
-"""Read on both sides of the window: ids join events whose clock is off by so much."""
 
 
 @dataclass(frozen=True)
@@ -131,13 +125,6 @@ def begin_of_test(window: Window) -> datetime:
     return datetime.combine(window.start.date(), time(), UTC)
 
 
-def read_logged(decisions: str | None, since: datetime) -> tuple[list[LoggedDecision], str | None]:
-    folder = Path(decisions) if decisions else ServingSettings.load().decision_log
-    if folder is None or not folder.exists():
-        return [], f"there is no decision log at {folder}" if folder else "the routers keep no decision log"
-    return list(read_decisions(folder, written_since=since - CLOCKS_APART)), None
-
-
 def read_stored(events: str | None, since: datetime, window: Window) -> tuple[tuple[QueryRecord, ...], str | None]:
     """A store that does not answer leaves all decisions without an event; events that were named must be there."""
     first, last = since - CLOCKS_APART - RETRY_WINDOW, window.end + CLOCKS_APART + LATEST
@@ -170,25 +157,6 @@ def judge(evidence: Evidence, serving: Serving, window: Window) -> TruthReport:
         signals=(*truth_signals(followed, (), window=window, watched=watched), skew_signal(skew, window)),
         unknown=(*evidence.gaps, *unknowns(joined, current, has_key=digest is not None)),
     )
-
-
-def find_digest() -> StatementDigest | None:
-    """None where this machine has not the routers' key."""
-    path = ServingSettings.load().user_key_file
-    return StatementDigest(read_or_make_key(path, b"")) if path.exists() else None
-
-
-def find_histories() -> dict[str, History]:
-    """The snapshot that routers follow now, by its name; older ones are gone."""
-    address = HistorySettings.load().snapshot
-    file = open_file(address, lambda: connect(S3Settings.load().endpoint_url), what="history snapshot")
-    try:
-        found = file.read()
-        snapshots = [Snapshot.from_bytes(found.content)] if found else []
-    except (StoredFileError, BundleError) as error:
-        get_run_logger().warning("pasts are not compared: %s", error)
-        return {}
-    return {snapshot.snapshot: snapshot for snapshot in snapshots}
 
 
 @task(cache_policy=NO_CACHE)

@@ -1,0 +1,45 @@
+"""What flows read of the routers' side: their decision log, the key of its digests, the history that they follow."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from prefect.logging import get_run_logger
+
+from smart_routing.decision_log import LoggedDecision, read_decisions, read_or_make_key
+from smart_routing.errors import BundleError, StoredFileError
+from smart_routing.history.measures import History
+from smart_routing.history.snapshot import Snapshot
+from smart_routing.querylog.s3 import connect
+from smart_routing.settings import HistorySettings, S3Settings, ServingSettings
+from smart_routing.statement_digest import StatementDigest
+from smart_routing.stored_file import open_file
+
+CLOCKS_APART: Final = timedelta(hours=1)
+"""Read on both sides of a window: ids join events whose clock is off by so much."""
+
+
+def read_logged(decisions: str | None, since: datetime) -> tuple[list[LoggedDecision], str | None]:
+    folder = Path(decisions) if decisions else ServingSettings.load().decision_log
+    if folder is None or not folder.exists():
+        return [], f"there is no decision log at {folder}" if folder else "the routers keep no decision log"
+    return list(read_decisions(folder, written_since=since - CLOCKS_APART)), None
+
+
+def find_digest() -> StatementDigest | None:
+    """None where this machine has not the routers' key."""
+    path = ServingSettings.load().user_key_file
+    return StatementDigest(read_or_make_key(path, b"")) if path.exists() else None
+
+
+def find_histories() -> dict[str, History]:
+    """The snapshot that routers follow now, by its name; older ones are gone."""
+    address = HistorySettings.load().snapshot
+    file = open_file(address, lambda: connect(S3Settings.load().endpoint_url), what="history snapshot")
+    try:
+        found = file.read()
+        snapshots = [Snapshot.from_bytes(found.content)] if found else []
+    except (StoredFileError, BundleError) as error:
+        get_run_logger().warning("pasts are not compared: %s", error)
+        return {}
+    return {snapshot.snapshot: snapshot for snapshot in snapshots}
