@@ -156,10 +156,12 @@ def _parts(followed: Sequence[Followed], name: Callable[[Followed], str]) -> dic
 
 
 def _rates(part: Sequence[Followed], decided: Decided, *, way: str, name: str) -> Rates:
-    reads = [one for one in part if one.outcome is not None and one.outcome.is_read]
-    heavy = [one for one in reads if one.outcome and one.outcome.heavy]
-    light = [one for one in reads if one.outcome and not one.outcome.heavy]
-    units = units_of(reads)
+    reads = [(one, one.outcome) for one in part if one.outcome is not None and one.outcome.is_read]
+    heavy = [one for one, outcome in reads if outcome.heavy]
+    light = [one for one, outcome in reads if not outcome.heavy]
+    units = units_of(heavy)
+    misses, unit_misses = _hits(heavy, is_missed), _hits(units, is_missed)
+    alarms = _hits(light, is_false_alarm)
     fates = Counter(one.fate for one in part)
     return Rates(
         decided=decided,
@@ -169,25 +171,27 @@ def _rates(part: Sequence[Followed], decided: Decided, *, way: str, name: str) -
         joined=sum(fates[fate] for fate in JOINED),
         pending=fates[Fate.PENDING],
         heavy=len(heavy),
-        missed=sum(map(is_missed, heavy)),
+        missed=int(misses.sum()),
         heavy_units=len(units),
-        missed_units=sum(map(is_missed, units)),
+        missed_units=int(unit_misses.sum()),
         light=len(light),
-        alarmed=sum(map(is_false_alarm, light)),
-        false_negative_rate=_rate(heavy, is_missed),
-        unit_false_negative_rate=_rate(units, is_missed),
-        cpu_weighted_false_negative_rate=_cpu_missed(heavy),
-        false_positive_rate=_rate(light, is_false_alarm),
+        alarmed=int(alarms.sum()),
+        false_negative_rate=_rate(heavy, misses),
+        unit_false_negative_rate=_rate(units, unit_misses),
+        cpu_weighted_false_negative_rate=_cpu_share(heavy, misses),
+        false_positive_rate=_rate(light, alarms),
     )
 
 
-def _rate(rows: Sequence[Followed], is_hit: Callable[[Followed], bool]) -> Rate:
-    """A share, its interval over whole templates; exact binomial where too few rows, all or none are hit."""
-    hits = np.array([is_hit(one) for one in rows], dtype=np.bool_)
+def _hits(rows: Sequence[Followed], is_hit: Callable[[Followed], bool]) -> NDArray[np.bool_]:
+    return np.fromiter(map(is_hit, rows), np.bool_, len(rows))
+
+
+def _rate(rows: Sequence[Followed], hits: NDArray[np.bool_]) -> Rate:
+    """A share, its interval over whole templates; exact binomial where rows are few, and where all or none are hit."""
     if not len(hits):
         return Rate(value=math.nan, low=math.nan, high=math.nan)
-    templates = np.array([outcome.template for outcome in _outcomes(rows)])
-    low, high = _interval(hits, templates)
+    low, high = _interval(hits, np.array([outcome.template for outcome in _outcomes(rows)]))
     return Rate(value=float(hits.mean()), low=low, high=high)
 
 
@@ -200,11 +204,10 @@ def _interval(hits: NDArray[np.bool_], templates: NDArray[np.str_]) -> tuple[flo
     return share_interval(templates, hits)
 
 
-def _cpu_missed(heavy: Sequence[Followed]) -> float:
-    """The CPU of missed heavies as a share of that of all heavies."""
-    cpu = [outcome.cpu_seconds for outcome in _outcomes(heavy)]
-    missed = [seconds for one, seconds in zip(heavy, cpu, strict=True) if is_missed(one)]
-    return sum(missed) / sum(cpu) if sum(cpu) else math.nan
+def _cpu_share(rows: Sequence[Followed], hits: NDArray[np.bool_]) -> float:
+    """The CPU of the rows that are hit as a share of that of all."""
+    cpu = np.array([outcome.cpu_seconds for outcome in _outcomes(rows)])
+    return float(cpu[hits].sum() / cpu.sum()) if cpu.sum() else math.nan
 
 
 def _outcomes(rows: Sequence[Followed]) -> Iterator[Outcome]:
