@@ -116,7 +116,7 @@ def _by_trace_token(
 ) -> Iterator[Pair]:
     asked = _grouped(decisions, lambda decision: decision.decision_id)
     told = _grouped(records, lambda record: record.trace_token)
-    for token in asked.keys() & told.keys():
+    for token in sorted(asked.keys() & told.keys()):
         if len(asked[token]) == len(told[token]) == 1:
             yield Pair(asked[token][0], told[token][0], JoinKey.TRACE_TOKEN)
         elif digest is not None:
@@ -135,7 +135,7 @@ def _same_statement(
 ) -> Iterator[Pair]:
     asked = _grouped(decisions, lambda decision: decision.statement)
     told = _grouped(records, lambda record: digest(record.request())) if asked else {}
-    for statement in asked.keys() & told.keys():
+    for statement in sorted(asked.keys() & told.keys()):
         yield from _nearest(asked[statement], told[statement], by)
 
 

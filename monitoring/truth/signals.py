@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Final
 
 from scipy.stats import binom, fisher_exact
@@ -47,13 +48,12 @@ def truth_signals(
     asked about again later may have more labels. What was submitted after the window changes nothing.
     """
     until = [one for one in followed if one.decision.submitted_at < window.end]
-    reads = [one for one in until if one.outcome is not None and one.outcome.is_read]
     current = [one for one in until if one.decision.submitted_at >= window.start]
     shifts = cost_shifts(outcomes, window, known_until=watched.known_until, rule=watched.rule)
     return (
         _coverage(current, window),
-        *_heavy_misses(reads, watched.bound, window),
-        _false_alarms(reads, window),
+        *_heavy_misses(_settled(until), watched.bound, window),
+        _false_alarms(until, window),
         *(_cost(shift, window) for shift in shifts),
     )
 
@@ -74,11 +74,19 @@ def _coverage(current: Sequence[Followed], window: Window) -> Signal:
     )
 
 
-def _heavy_misses(reads: Sequence[Followed], bound: float | None, window: Window) -> Iterator[Signal]:
+def _settled(followed: Sequence[Followed]) -> list[Followed]:
+    """Up to the first whose label is waited for: small kills a missed heavy long before large ends one that was caught.
+
+    A test that took labels as they come would see the misses first, and cry wolf early on.
+    """
+    return list(takewhile(lambda one: one.fate is not Fate.PENDING, followed))
+
+
+def _heavy_misses(settled: Sequence[Followed], bound: float | None, window: Window) -> Iterator[Signal]:
     """Of all, then of every tenant with a heavy statement."""
     if bound is None:
         return
-    units = units_of(reads)
+    units = units_of(settled)
     yield _misses_of(units, bound, window, tenant=None)
     for tenant in sorted({tenant_of(one) for one in units}):
         yield _misses_of([one for one in units if tenant_of(one) == tenant], bound, window, tenant=tenant)
@@ -101,10 +109,10 @@ def _misses_of(units: Sequence[Followed], bound: float, window: Window, *, tenan
     )
 
 
-def _false_alarms(reads: Sequence[Followed], window: Window) -> Signal:
+def _false_alarms(followed: Sequence[Followed], window: Window) -> Signal:
     """Light statements called heavy, against those of the version's earlier windows; one row a template-schema-day."""
-    alarmed, light = _alarms([one for one in reads if one.decision.submitted_at >= window.start])
-    usual_alarmed, usual_light = _alarms([one for one in reads if one.decision.submitted_at < window.start])
+    alarmed, light = _alarms([one for one in followed if one.decision.submitted_at >= window.start])
+    usual_alarmed, usual_light = _alarms([one for one in followed if one.decision.submitted_at < window.start])
     share, usual = alarmed / max(1, light), usual_alarmed / max(1, usual_light)
     table = [[alarmed, light - alarmed], [usual_alarmed, usual_light - usual_alarmed]]
     return Signal(
@@ -119,11 +127,11 @@ def _false_alarms(reads: Sequence[Followed], window: Window) -> Signal:
     )
 
 
-def _alarms(reads: Sequence[Followed]) -> tuple[int, int]:
+def _alarms(followed: Sequence[Followed]) -> tuple[int, int]:
     """How many light units were called heavy, and how many there are."""
     first: dict[str, Followed] = {}
-    for one in reads:
-        if one.outcome is not None and not one.outcome.heavy:
+    for one in followed:
+        if one.outcome is not None and one.outcome.is_read and not one.outcome.heavy:
             first.setdefault(one.outcome.unit, one)
     return sum(map(is_false_alarm, first.values())), len(first)
 

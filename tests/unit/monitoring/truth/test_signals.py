@@ -49,6 +49,13 @@ def test_misses_of_earlier_windows_still_count_and_later_ones_do_not_yet() -> No
     assert signal(late, HEAVY_MISSES).p_value == 1.0
 
 
+def test_misses_are_not_counted_before_what_was_caught_at_the_same_time_has_ended() -> None:
+    caught = [Followed(decision(f"q{place}", decision=HEAVY), Fate.PENDING) for place in range(40)]
+    early = several(8, LIGHT, HEAVY, submitted_at=NOON + timedelta(minutes=1))
+    assert signal([*caught, *early], HEAVY_MISSES).p_value == 1.0
+    assert speaks(signal([*[Followed(one.decision, Fate.MISSING) for one in caught], *early], HEAVY_MISSES))
+
+
 def test_without_a_certificate_there_is_nothing_to_hold_misses_against() -> None:
     no_bound = Watched(bound=None, rule=WATCHED.rule, known_until=NOON)
     found = truth_signals(several(9, LIGHT, HEAVY), (), window=WINDOW, watched=no_bound)
