@@ -5,16 +5,20 @@ import gzip
 import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
 import pytest
+from msgspec import structs
 from trino.transaction import IsolationLevel
 
 from infra.local.stack.parts import ROUTER_WORKERS
 from models.lineage import STATEMENTS_FILE
+from monitoring.truth.join import join
 from smart_routing.labels import SIZE_ERROR_CODES, QueryWeight
 from smart_routing.routing import Reason
+from smart_routing.statement_digest import StatementDigest
 from tests.fleet import USERS, Fleet, Ran, Sent, Session, Statement, version_number
 from tests.waiting import wait_until
 
@@ -160,6 +164,21 @@ def test_every_event_arrives_once_and_joins_its_decision(fleet: Fleet, figure: C
     coverage = len(joined) / len(fleet.sent)
     figure(f"label coverage: {len(joined)} of {len(fleet.sent)} statements joined by trace token, {coverage:.1%}")
     assert coverage >= 0.99
+
+
+def test_digests_join_what_trace_tokens_do_and_live_truth_is_told(fleet: Fleet, figure: Callable[[str], None]) -> None:
+    records, decisions = fleet.await_events(), fleet.decisions()
+    key = Path(fleet.stack.environment["SMART_ROUTING_SERVING_USER_KEY_FILE"]).read_bytes().strip()
+    nameless = [structs.replace(row, decision_id=None) for row in decisions.values()]
+    moments = {row.submitted_at: row.decision_id for row in decisions.values()}
+    joined = join(nameless, records.values(), digest=StatementDigest(key))
+    agreeing = sum(moments[pair.decision.submitted_at] == pair.record.trace_token for pair in joined.pairs)
+    figure(f"joined by digest alone as by trace token: {agreeing} of {len(fleet.sent)} statements")
+    assert agreeing >= 0.95 * len(fleet.sent)
+    truth = fleet.shell.flow("report_truth", "--window", "1h")
+    (routed,) = (part for part in truth["rates"] if (part["decided"], part["way"]) == ("routed", "all"))
+    assert routed["heavy"] + routed["light"] > 0
+    assert truth["skew"]["differing"] == 0
 
 
 def wave(number: int, *, heavy: Sequence[str], light: Sequence[str] = ()) -> list[Statement]:
