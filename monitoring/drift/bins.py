@@ -17,6 +17,8 @@ ROWS_FOR_BINS: Final = 50_000
 """Deciles of so many rows are within 0.3% of those of all; more only take time."""
 
 _PSEUDO_COUNT: Final = 0.5
+_CACHED: Final = 2**15
+"""Values that stay in a processor's cache."""
 
 Counts = NDArray[np.float64]
 Places = NDArray[np.uint8]
@@ -48,11 +50,13 @@ class NumericBins:
         return len(self.cuts) + 2
 
     def places(self, values: "pd.Series[Any]") -> Places:
-        numbers = values.to_numpy()
+        numbers = np.ascontiguousarray(values.to_numpy())
         places = np.zeros(len(numbers), dtype=np.uint8)
-        for cut in self.cuts:  # of a dozen cuts sooner than a binary search for each value
-            places += numbers > cut
-        places[np.isnan(numbers)] = len(self.cuts) + 1
+        for start in range(0, len(numbers), _CACHED):
+            part, found = numbers[start : start + _CACHED], places[start : start + _CACHED]
+            for cut in self.cuts:  # of a dozen cuts sooner than a binary search for each value
+                found += (part > cut).view(np.uint8)
+            found[np.isnan(part)] = len(self.cuts) + 1
         return places
 
     def chance(self, reference: Counts, current: Counts, *, sizes: tuple[float, float]) -> float:

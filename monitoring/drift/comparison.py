@@ -3,28 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 
 from monitoring.drift.bins import Bins, Counts, NumericBins, psi, psi_by_chance, rise_by_chance, together
-from monitoring.drift.strata import Weights, effective
-from monitoring.drift.tally import Chosen, Coded, Tally
+from monitoring.drift.strata import Strata, Weights, effective
+from monitoring.drift.tally import Chosen, Side, Tally
 
 ENOUGH: Final = 4.0
 """n m / (n + m) of independent rows from which on a comparison says anything (Stephens 1970)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """Rows for how much something moved, and the independent ones among them for how sure that is."""
-
-    rows: Tally
-    units: Tally
-
-    @classmethod
-    def of(cls, coded: Coded, chosen: Chosen) -> Self:
-        return cls(coded.tally(chosen), coded.tally(chosen & coded.once))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +57,7 @@ class Move:
 class Pair:
     """The strata of the reference and those of the window that are compared."""
 
+    strata: Strata
     reference: Side
     current: Side
     of_reference: Chosen
@@ -83,8 +72,8 @@ class Pair:
         return self._balance(self.reference.units, self.current.units)
 
     def _balance(self, reference: Tally, current: Tally) -> Weights:
-        strata = reference.coded.strata
-        return strata.balance(reference.rows * self.of_reference, current.rows * self.of_current) * self.of_reference
+        before, now = reference.rows * self.of_reference, current.rows * self.of_current
+        return self.strata.balance(before, now) * self.of_reference
 
     @cached_property
     def sizes(self) -> tuple[float, float]:

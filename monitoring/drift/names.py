@@ -1,36 +1,62 @@
-"""Which tenants, sources, users and templates a version has not met: as columns that are true or false."""
+"""Who asked what, as categories; and which tenants, sources, users and templates a version has not met."""
 
+from collections.abc import Mapping
 from typing import Final
 
+import numpy as np
 import pandas as pd
 
-from monitoring.drift.tally import independent
-from monitoring.frame import CONTEXT_COLUMNS, TENANT
-from monitoring.reference import LEARNT, Reference
+from monitoring.drift.tally import Chosen
+from monitoring.frame import CONTEXT_COLUMNS, SUBMITTED_AT, TEMPLATE, TENANT
 
 KNOWN_UNITS: Final = 10
 """Independent statements from which on a tenant is known: fewer say little of how its statements usually are."""
 
 NEW_COLUMNS: Final = {kind: f"new_{kind}" for kind in CONTEXT_COLUMNS}
+ONCE: Final = "once"
+
+_DAY: Final = 24 * 60 * 60 * 10**6  # in microseconds, as a frame keeps its times
+
+
+def contexts(frame: pd.DataFrame) -> pd.DataFrame:
+    """The times and names of a `monitoring_frame`, names as categories, and which rows are independent (`ONCE`)."""
+    names = {kind: frame[kind].astype("category") for kind in CONTEXT_COLUMNS}
+    told = frame[[SUBMITTED_AT]].assign(**names)
+    return told.assign(**{ONCE: independent(told)})
+
+
+def independent(told: pd.DataFrame) -> Chosen:
+    """True for the first row of each template x tenant x day: repeats of a statement are one piece of evidence."""
+    template, tenant = (told[kind].cat.codes.to_numpy(dtype=np.int64) for kind in (TEMPLATE, TENANT))
+    day = told[SUBMITTED_AT].astype("int64").to_numpy() // _DAY
+    unit = (day - day.min(initial=0)) * (tenant.max(initial=0) + 1) + tenant
+    unit = unit * (template.max(initial=0) + 1) + template
+    first: Chosen = ~pd.Series(unit).duplicated().to_numpy()
+    return first
+
+
+def units_of_tenants(told: pd.DataFrame) -> "pd.Series[int]":
+    """Independent statements by tenant."""
+    units = told.loc[told[ONCE], TENANT].value_counts()
+    return pd.Series(units.to_numpy(), index=units.index.astype(object))
 
 
 def new_tenants(known: pd.DataFrame, met: pd.DataFrame) -> frozenset[str]:
-    """The tenants of `met` of which it has more than `known` has, and `known` less than `KNOWN_UNITS`."""
-    before, now = (frame[TENANT][independent(frame)].value_counts() for frame in (known, met))
-    usual = before.reindex(now.index, fill_value=0)
+    """The tenants of which `met` has more independent statements than `known`, and `known` less than `KNOWN_UNITS`."""
+    now = units_of_tenants(met)
+    usual = units_of_tenants(known).reindex(now.index, fill_value=0)
     return frozenset(now.index[(usual < KNOWN_UNITS) & (usual < now)])
 
 
-def with_new(frame: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
-    """The frame with a column of `NEW_COLUMNS` for each kind of name: true where `known` has not met it."""
-    new = {column: ~frame[kind].isin(known[kind].unique()) for kind, column in NEW_COLUMNS.items() if kind != TENANT}
-    new[NEW_COLUMNS[TENANT]] = frame[TENANT].isin(new_tenants(known, frame))
-    return frame.assign(**new)
+def new_names(known: pd.DataFrame, met: pd.DataFrame) -> Mapping[str, Chosen]:
+    """By column of `NEW_COLUMNS`, the rows of `met` with a name that `known` has not."""
+    new = {column: ~met[kind].isin(known[kind].unique()).to_numpy() for kind, column in NEW_COLUMNS.items()}
+    return new | {NEW_COLUMNS[TENANT]: met[TENANT].isin(new_tenants(known, met)).to_numpy()}
 
 
-def reference_with_new(reference: Reference) -> pd.DataFrame:
+def new_in_reference(told: pd.DataFrame, learnt: Chosen) -> Mapping[str, Chosen]:
     """What is usual: names of held-out statements that the learnt ones have not; none of a learnt one is new."""
-    told = with_new(reference.held_out, reference.learnt)
-    rows = reference.rows.assign(**dict.fromkeys(NEW_COLUMNS.values(), False))
-    rows.loc[~rows[LEARNT], list(NEW_COLUMNS.values())] = told[list(NEW_COLUMNS.values())]
-    return rows
+    new = {column: np.zeros(len(told), dtype=np.bool_) for column in NEW_COLUMNS.values()}
+    for column, found in new_names(told[learnt], told[~learnt]).items():
+        new[column][~learnt] = found
+    return new

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from monitoring.drift.bins import rise_by_chance
-from monitoring.drift.tally import independent
+from monitoring.drift.names import ONCE
 from monitoring.frame import SUBMITTED_AT, TENANT, USER
 from monitoring.policy import STATEMENTS
 from monitoring.signals import Signal, Tier
@@ -17,15 +17,20 @@ from monitoring.window import Window
 from smart_routing.features.context import bucket
 from smart_routing.features.statement import PARSE_STATUS_CODES, ParseStatus
 
+PARSE_STATUS: Final = "parse_status"
+
 MISSING_HOURS: Final = "missing_hours"
 _HOUR: Final = timedelta(hours=1)
 _PARSED: Final = PARSE_STATUS_CODES[ParseStatus.PARSED]
 _NOBODY: Final = bucket("user", "")
 
 BAD: Final[Mapping[str, tuple[str, Callable[[pd.DataFrame], "pd.Series[bool]"]]]] = {
-    "unparsed": ("cannot be parsed", lambda rows: rows["parse_status"] != _PARSED),
+    "unparsed": ("cannot be parsed", lambda rows: rows[PARSE_STATUS] != _PARSED),
     "no_user": ("have no user", lambda rows: rows[USER] == _NOBODY),
-    "no_catalog": ("have no catalog", lambda rows: rows[TENANT].str.startswith(".")),
+    "no_catalog": (
+        "have no catalog",
+        lambda rows: rows[TENANT].isin([name for name in rows[TENANT].cat.categories if name.startswith(".")]),
+    ),
 }
 """What may be wrong with a statement, in words and as a test of each row."""
 
@@ -47,8 +52,8 @@ def volume(reference_rows: int, current_rows: int, window: Window, rules: DriftT
 
 
 def quality(reference: pd.DataFrame, current: pd.DataFrame, window: Window, rules: DriftThresholds) -> Iterator[Signal]:
-    """Is the window worse than the reference was? `current` are its rows of a `monitoring_frame`, at least one."""
-    once = reference[independent(reference)], current[independent(current)]
+    """Is the window worse than the reference was? Both are `contexts` with the parse status; neither is empty."""
+    once = reference[reference[ONCE]], current[current[ONCE]]
     for name, (told, is_bad) in BAD.items():
         before, now = (float(is_bad(rows).mean()) for rows in (reference, current))
         counts = [np.bincount(is_bad(rows), minlength=2).astype(np.float64) for rows in once]

@@ -1,4 +1,4 @@
-"""`Sides`: a reference and the statements since, made comparable; `Asked`: of one window, all of it or one tenant's."""
+"""`Sides`: a reference and the statements since, made comparable; `Asked`: one window of them, whole or of a tenant."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,11 +8,20 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from monitoring.drift.bins import bins_of
-from monitoring.drift.comparison import Move, Pair, Side
-from monitoring.drift.names import KNOWN_UNITS, NEW_COLUMNS, new_tenants, reference_with_new, with_new
+from monitoring.drift.bins import Bins, YesNo, bins_of
+from monitoring.drift.comparison import Move, Pair
+from monitoring.drift.names import (
+    KNOWN_UNITS,
+    NEW_COLUMNS,
+    ONCE,
+    contexts,
+    new_in_reference,
+    new_names,
+    new_tenants,
+    units_of_tenants,
+)
 from monitoring.drift.strata import Strata
-from monitoring.drift.tally import Chosen, Coded, Tally, independent
+from monitoring.drift.tally import Chosen, Coded, Side, Tally
 from monitoring.frame import (
     HEAVY,
     HEAVY_PROBABILITY,
@@ -30,7 +39,7 @@ from smart_routing.features.schema import DENSE_NAMES
 _CALENDAR: Final = frozenset(feature.__name__ for feature in TIME_FEATURES)  # any window is one day of the week
 FEATURE_COLUMNS: Final = tuple(name for name in DENSE_NAMES if name not in _CALENDAR)
 COMPARED_COLUMNS: Final = (HEAVY_PROBABILITY, TENANT, SOURCE, *TEXT_COLUMNS, *FEATURE_COLUMNS)
-_CODED: Final = (*COMPARED_COLUMNS, HEAVY, NEAR_THRESHOLD, *NEW_COLUMNS.values())
+_CODED: Final = (*COMPARED_COLUMNS, HEAVY, NEAR_THRESHOLD)
 _FITTED: Final = FITTED_COLUMNS | set(NEW_COLUMNS.values())
 
 
@@ -40,14 +49,8 @@ class Asked:
 
     window: Window
     tenant: str | None
-    is_new: bool
     whole: Pair
     held_out: Pair
-
-    @property
-    def enough(self) -> bool:
-        """Whether anything can be said at all."""
-        return self.held_out.enough
 
     def move(self, column: str, *, known_only: bool = False) -> Move | None:
         """Against the whole reference, or what was held out of it where the fit has coloured the column."""
@@ -61,81 +64,126 @@ class Asked:
         """A tenant's independent statements."""
         return self._part(self.whole.current.units, tenant)
 
-    @staticmethod
-    def _part(tally: Tally, tenant: str) -> float:
-        return float(tally.rows[tally.coded.strata.of_tenant(tenant)].sum())
+    def _part(self, tally: Tally, tenant: str) -> float:
+        return float(tally.rows[self.whole.strata.of_tenant(tenant)].sum())
 
 
 @dataclass(frozen=True)
 class Sides:
-    """Everything of both sides, coded once; `asked` and `asked_heavy` cut a window out of it."""
+    """Everything of both sides, coded once; the methods cut windows and tenants out of it.
+
+    `before` and `now` are the `contexts` of the rows of `reference` and `current`.
+    """
 
     reference: Coded
     current: Coded
+    before: pd.DataFrame
+    now: pd.DataFrame
+    strata: Strata
     new: frozenset[str]
     gain: Mapping[str, float]
 
     @classmethod
     def of(cls, reference: Reference, current: pd.DataFrame) -> "Sides":
         """`current` is a `monitoring_frame`; statements of the reference must not be in it."""
-        before, now = reference_with_new(reference), with_new(current, reference.rows)
-        units = before[TENANT][independent(before)].value_counts()
-        strata = Strata(
-            tenants=tuple(sorted({*before[TENANT].unique(), *now[TENANT].unique()})),
-            few=frozenset(units.index[units < KNOWN_UNITS]),
-        )
-        bins = {column: bins_of(before[column]) for column in _CODED}
+        before, now = contexts(reference.rows), contexts(current)
+        strata = _strata(before, now)
+        flags = new_in_reference(before, reference.rows[LEARNT].to_numpy()), new_names(before, now)
+        bins = {column: bins_of(reference.rows[column]) for column in _CODED} | dict.fromkeys(flags[0], YesNo())
         return cls(
-            Coded.of(before, strata, bins),
-            Coded.of(now, strata, bins),
-            new=new_tenants(reference.rows, current),
+            reference=_coded(reference.rows, before, flags[0], bins=bins, strata=strata),
+            current=_coded(current, now, flags[1], bins=bins, strata=strata),
+            before=before,
+            now=now,
+            strata=strata,
+            new=new_tenants(before, now),
             gain=reference.gain,
         )
 
-    @property
-    def tenants(self) -> tuple[str, ...]:
-        return self.current.strata.tenants
+    def inside(self, window: Window) -> Chosen:
+        """The rows of a window."""
+        moments = self.now[SUBMITTED_AT]
+        chosen: Chosen = ((moments >= window.start) & (moments < window.end)).to_numpy()
+        return chosen
 
-    def in_window(self, window: Window, *, heavy: bool = False) -> Side:
-        """The statements of a window; with `heavy` those that the model called so."""
-        frame = self.current.frame
-        inside = (frame[SUBMITTED_AT] >= window.start) & (frame[SUBMITTED_AT] < window.end)
-        return Side.of(self.current, (inside & frame[HEAVY] if heavy else inside).to_numpy())
+    def tenants(self, window: Window, most: int) -> tuple[str, ...]:
+        """Those with statements in a window, at most so many, those of most statements first."""
+        found = self.now.loc[self.inside(window), TENANT].value_counts()
+        return tuple(map(str, found.index[found > 0][:most]))
 
     def everybody(self, window: Window) -> Asked:
         """All statements, new tenants' among them."""
-        every = np.ones(self.current.strata.size, dtype=np.bool_)
-        current = self.in_window(window)
-        return Asked(
-            window, None, False, *(Pair(side, current, every, every) for side in (self._whole, self._held_out))
-        )
+        every = np.ones(self.strata.size, dtype=np.bool_)
+        return self._asked(window, None, every, every)
 
-    def asked(self, window: Window, current: Side, tenant: str | None = None) -> Asked:
-        """Of one tenant against its own past; against all the reference where it is new. Of all: the known tenants."""
-        chosen = self._known if tenant is None else self.current.strata.of_tenant(tenant)
-        past = self._known if tenant in self.new else chosen
-        whole, held_out = (Pair(side, current, past, chosen) for side in (self._whole, self._held_out))
-        return Asked(window, tenant, tenant in self.new, whole, held_out)
+    def known(self, window: Window) -> Asked:
+        """The statements of all tenants that are not new."""
+        return self._asked(window, None, self._known, self._known)
 
-    def asked_heavy(self, window: Window) -> Asked:
-        """Of the known tenants' statements that the model called heavy: of a rare class the whole says little."""
-        pair = Pair(self._heavy, self.in_window(window, heavy=True), self._known, self._known)
-        return Asked(window, None, False, pair, pair)
+    def tenant(self, window: Window, tenant: str) -> Asked:
+        """One tenant's statements, against its own past, or against all the reference where it is new."""
+        chosen = self.strata.of_tenant(tenant)
+        return self._asked(window, tenant, self._known if tenant in self.new else chosen, chosen)
+
+    def known_heavy(self, window: Window) -> Asked:
+        """Of the known tenants' statements those that the model called heavy: of a rare class the whole says little."""
+        heavy = Side.of(self.current, self.inside(window) & self.current.frame[HEAVY].to_numpy())
+        pair = Pair(self.strata, self._heavy, heavy, self._known, self._known)
+        return Asked(window, None, pair, pair)
+
+    def _asked(self, window: Window, tenant: str | None, past: Chosen, chosen: Chosen) -> Asked:
+        current = self._side(window)
+        whole, held_out = (Pair(self.strata, side, current, past, chosen) for side in (self._whole, self._held_out))
+        return Asked(window, tenant, whole, held_out)
+
+    def _side(self, window: Window) -> Side:
+        """Kept: all tenants of a window are cut from the same counts."""
+        if window not in self._sides:
+            self._sides[window] = Side.of(self.current, self.inside(window))
+        return self._sides[window]
+
+    @cached_property
+    def _sides(self) -> dict[Window, Side]:
+        return {}
 
     @cached_property
     def _known(self) -> Chosen:
-        new = [place for place, name in enumerate(self.tenants) if name in self.new]
-        return ~np.isin(self.current.strata.tenant, new)
+        new = [place for place, name in enumerate(self.strata.tenants) if name in self.new]
+        return ~np.isin(self.strata.tenant, new)
+
+    @cached_property
+    def _learnt(self) -> Chosen:
+        learnt: Chosen = self.reference.frame[LEARNT].to_numpy()
+        return learnt
 
     @cached_property
     def _whole(self) -> Side:
-        return Side.of(self.reference, np.ones(len(self.reference.frame), dtype=np.bool_))
+        return Side.of(self.reference, np.ones_like(self._learnt))
 
     @cached_property
     def _held_out(self) -> Side:
-        return Side.of(self.reference, ~self.reference.frame[LEARNT].to_numpy())
+        return Side.of(self.reference, ~self._learnt)
 
     @cached_property
     def _heavy(self) -> Side:
-        frame = self.reference.frame
-        return Side.of(self.reference, (~frame[LEARNT] & frame[HEAVY]).to_numpy())
+        return Side.of(self.reference, ~self._learnt & self.reference.frame[HEAVY].to_numpy())
+
+
+def _coded(
+    frame: pd.DataFrame,
+    told: pd.DataFrame,
+    flags: Mapping[str, Chosen],
+    *,
+    bins: Mapping[str, Bins],
+    strata: Strata,
+) -> Coded:
+    stratum = strata.of(told[TENANT], told[SUBMITTED_AT])
+    return Coded(frame, flags, bins, stratum, told[ONCE].to_numpy(), strata.size)
+
+
+def _strata(before: pd.DataFrame, now: pd.DataFrame) -> Strata:
+    units = units_of_tenants(before)
+    return Strata(
+        tenants=tuple(sorted({*before[TENANT].cat.categories, *now[TENANT].cat.categories})),
+        few=frozenset(units.index[units < KNOWN_UNITS]),
+    )

@@ -10,10 +10,11 @@ import pandas as pd
 from monitoring.drift.columns import ColumnDrift, columns
 from monitoring.drift.features import features
 from monitoring.drift.prediction import new_names, newcomers, predictions, scores_of_heavy
-from monitoring.drift.quality import quality, volume
+from monitoring.drift.quality import PARSE_STATUS, quality, volume
 from monitoring.drift.sides import Asked, Sides
-from monitoring.frame import SOURCE, SUBMITTED_AT, TEMPLATE, TENANT, USER
-from monitoring.reference import Reference
+from monitoring.drift.tally import Coded
+from monitoring.frame import SOURCE, SUBMITTED_AT, TEMPLATE, USER
+from monitoring.reference import LEARNT, Reference
 from monitoring.signals import Signal
 from monitoring.thresholds import DriftThresholds
 from monitoring.window import Window
@@ -105,40 +106,49 @@ def drift_signals(reference: Reference, current: pd.DataFrame, windows: LastWind
     newest = windows.newest
     begun = min(reference.end, newest.start) if len(reference) else newest.start
     reference = reference.outside(newest.start, newest.end)
-    frame = current[current[SUBMITTED_AT] >= pd.Timestamp(begun)]
-    rows = _inside(frame, newest)
-    told = volume(len(reference), len(rows), newest, rules)
-    drift = Drift(window=newest, reference_rows=len(reference), current_rows=len(rows), signals=(told,))
-    if min(len(reference.learnt), len(reference.held_out), len(rows)) < rules.min_rows:
+    frame = _between(current, begun, newest.end)
+    rows = int((frame[SUBMITTED_AT] >= newest.start).sum())
+    told = volume(len(reference), rows, newest, rules)
+    drift = Drift(window=newest, reference_rows=len(reference), current_rows=rows, signals=(told,))
+    learnt = int(reference.rows[LEARNT].sum())
+    if min(learnt, len(reference) - learnt, rows) < rules.min_rows:
         return drift
     sides = Sides.of(reference, frame)
-    asked = [window for window in windows.long if window.start >= begun]
-    short = [window for window in windows.short if window.start >= begun]
-    newest_of_all = sides.asked(newest, sides.in_window(newest))
+    long, short = ([w for w in series if w.start >= begun] for series in (windows.long, windows.short))
+    whole = sides.known(newest)
     return replace(
         drift,
         signals=(
             told,
-            *(signal for window in asked for signal in _long(sides, window, rules)),
+            *(signal for window in long for signal in _long(sides, window, rules)),
             *(signal for window in short for signal in _names(sides, window, rules)),
         ),
-        columns=columns(
-            newest_of_all, reference.gain, large=rules.psi, false_discovery_rate=rules.false_discovery_rate
-        ),
-        sizes=newest_of_all.whole.sizes,
+        columns=columns(whole, reference.gain, large=rules.psi, false_discovery_rate=rules.false_discovery_rate),
+        sizes=whole.whole.sizes,
     )
 
 
+def _between(frame: pd.DataFrame, start: datetime, end: datetime) -> pd.DataFrame:
+    moments = frame[SUBMITTED_AT]
+    kept = (moments >= pd.Timestamp(start)) & (moments < pd.Timestamp(end))
+    return frame if kept.all() else frame[kept]
+
+
 def _long(sides: Sides, window: Window, rules: DriftThresholds) -> Iterator[Signal]:
-    rows = _inside(sides.current.frame, window)
-    if not len(rows):
+    inside = sides.inside(window)
+    if not inside.any():
         return
-    yield from quality(sides.reference.frame, rows, window, rules)
+    yield from quality(_rows(sides.before, sides.reference), _rows(sides.now, sides.current)[inside], window, rules)
     for asked in _asked(sides, window, rules):
         yield from predictions(asked, rules)
         yield from features(asked, sides.gain, rules)
     yield from _names(sides, window, rules)
-    yield from scores_of_heavy(sides.asked_heavy(window), rules)
+    yield from scores_of_heavy(sides.known_heavy(window), rules)
+
+
+def _rows(told: pd.DataFrame, coded: Coded) -> pd.DataFrame:
+    """What quality asks of, which is a small part of a frame."""
+    return told.assign(**{PARSE_STATUS: coded.frame[PARSE_STATUS]})
 
 
 def _names(sides: Sides, window: Window, rules: DriftThresholds) -> Iterator[Signal]:
@@ -149,12 +159,6 @@ def _names(sides: Sides, window: Window, rules: DriftThresholds) -> Iterator[Sig
 
 def _asked(sides: Sides, window: Window, rules: DriftThresholds) -> Iterator[Asked]:
     """All known tenants together, then one by one those of most statements, new ones among them."""
-    current = sides.in_window(window)
-    yield sides.asked(window, current)
-    for tenant in _inside(sides.current.frame, window)[TENANT].value_counts().index[: rules.tenants]:
-        yield sides.asked(window, current, tenant)
-
-
-def _inside(frame: pd.DataFrame, window: Window) -> pd.DataFrame:
-    moments = frame[SUBMITTED_AT]
-    return frame[(moments >= pd.Timestamp(window.start)) & (moments < pd.Timestamp(window.end))]
+    yield sides.known(window)
+    for tenant in sides.tenants(window, rules.tenants):
+        yield sides.tenant(window, tenant)

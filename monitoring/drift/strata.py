@@ -1,14 +1,11 @@
 """`Strata`: rows by tenant, hours of the day and kind of day; and the weights that give one sample another's mix."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-
-from monitoring.frame import SUBMITTED_AT, TENANT
 
 HOURS: Final = 4
 """Hours of the day that count as alike."""
@@ -19,7 +16,12 @@ MOST_WEIGHT: Final = 10.0
 _BLOCKS: Final = 24 // HOURS
 _OF_TENANT: Final = _BLOCKS * len(KINDS_OF_DAY)
 _ROUNDS: Final = 50
+_CLOSE: Final = 1e-4
+_HOUR: Final = 60 * 60
+_DAY: Final = 24 * _HOUR
+_WEEK: Final = 7
 _SATURDAY: Final = 5
+_THURSDAY: Final = 3  # the first day of 1970
 
 Weights = NDArray[np.float64]
 
@@ -62,14 +64,15 @@ class Strata:
     def block(self) -> NDArray[np.int64]:
         return np.arange(self.size) % _BLOCKS
 
-    def of(self, frame: pd.DataFrame) -> NDArray[np.int64]:
-        """The stratum of each row, whose tenant must be among `tenants`."""
-        moments = frame[SUBMITTED_AT].dt
-        place: Mapping[str, int] = {name: number for number, name in enumerate(self.tenants)}
-        codes, found = pd.factorize(frame[TENANT])
-        tenants = np.array([place[name] for name in found], dtype=np.int64)[codes]
-        weekend = (moments.weekday >= _SATURDAY).to_numpy()
-        strata: NDArray[np.int64] = tenants * _OF_TENANT + weekend * _BLOCKS + moments.hour.to_numpy() // HOURS
+    def of(self, tenant: "pd.Series[Any]", submitted_at: "pd.Series[Any]") -> NDArray[np.int64]:
+        """The stratum of each row; the tenant is a category, one of `tenants`, and times are UTC."""
+        place = {name: number for number, name in enumerate(self.tenants)}
+        of_code = np.array([place[name] for name in tenant.cat.categories], dtype=np.int64)
+        seconds = np.asarray(submitted_at.astype("int64"), dtype=np.int64) // 10**6
+        weekend = (seconds // _DAY + _THURSDAY) % _WEEK >= _SATURDAY
+        block = seconds % _DAY // (HOURS * _HOUR)
+        code: NDArray[np.int64] = of_code[tenant.cat.codes.to_numpy()]
+        strata: NDArray[np.int64] = code * _OF_TENANT + weekend.astype(np.int64) * _BLOCKS + block
         return strata
 
     def balance(self, reference: Weights, current: Weights) -> Weights:
@@ -81,8 +84,11 @@ class Strata:
         """
         weights, margins = np.ones(self.size), (self._mixed_tenant, self.block, self.weekend)
         for _ in range(_ROUNDS):
+            before = weights
             for margin in margins:
-                weights *= _towards(margin, reference * weights, current)
+                weights = weights * _towards(margin, reference * weights, current)
+            if np.allclose(weights, before, rtol=_CLOSE):
+                break
         mean = (reference * weights).sum() / max(reference[weights > 0].sum(), 1.0)
         kept: Weights = np.minimum(weights, MOST_WEIGHT * mean)
         return kept

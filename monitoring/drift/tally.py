@@ -2,71 +2,85 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from monitoring.drift.bins import Bins, Counts, Places
-from monitoring.drift.strata import Strata
-from monitoring.frame import SUBMITTED_AT, TEMPLATE, TENANT
 
 Chosen = NDArray[np.bool_]
-
-_DAY: Final = 24 * 60 * 60 * 10**6  # in microseconds, as a frame keeps its times
-
-
-def independent(rows: pd.DataFrame) -> Chosen:
-    """True for the first row of each template x tenant x day: repeats of a statement are one piece of evidence."""
-    template, tenant = (pd.factorize(rows[column])[0] for column in (TEMPLATE, TENANT))
-    day = rows[SUBMITTED_AT].astype("int64").to_numpy() // _DAY
-    day -= day.min(initial=0)
-    unit = (day * (tenant.max(initial=0) + 1) + tenant) * (template.max(initial=0) + 1) + template
-    return ~pd.Series(unit).duplicated().to_numpy()
 
 
 @dataclass(frozen=True)
 class Coded:
-    """A frame whose columns are looked at by bin; each is coded when it is first asked for."""
+    """A frame, and flags of its rows, looked at by bin; a column is coded when it is first asked for.
+
+    `stratum` and `once` (is the row independent of those before it?) are of shape (rows,).
+    """
 
     frame: pd.DataFrame
-    strata: Strata
+    flags: Mapping[str, Chosen]
     bins: Mapping[str, Bins]
     stratum: NDArray[np.int64]
     once: Chosen
+    strata: int
     _places: dict[str, Places] = field(default_factory=dict, repr=False)
 
-    @classmethod
-    def of(cls, frame: pd.DataFrame, strata: Strata, bins: Mapping[str, Bins]) -> "Coded":
-        return cls(frame, strata, bins, strata.of(frame), independent(frame))
-
     def places(self, column: str) -> Places:
+        """The bin of each row, shape (rows,)."""
+        if column in self.flags:
+            return self.flags[column].view(np.uint8)
         if column not in self._places:
             self._places[column] = self.bins[column].places(self.frame[column])
         return self._places[column]
 
-    def tally(self, chosen: Chosen) -> "Tally":
-        return Tally(self, np.flatnonzero(chosen))
-
 
 @dataclass(frozen=True)
 class Tally:
-    """Chosen rows of a frame."""
+    """Chosen rows; `chosen` are their places in ascending order."""
 
     coded: Coded
     chosen: NDArray[np.intp]
     _counts: dict[str, Counts] = field(default_factory=dict, repr=False)
 
-    @property
+    @classmethod
+    def of(cls, coded: Coded, chosen: Chosen) -> Self:
+        return cls(coded, np.flatnonzero(chosen))
+
+    @cached_property
+    def _stratum(self) -> NDArray[np.int64]:
+        return self.coded.stratum if self._is_all else self.coded.stratum.take(self.chosen)
+
+    @cached_property
+    def _is_all(self) -> bool:
+        return len(self.chosen) == len(self.coded.stratum)
+
+    @cached_property
     def rows(self) -> Counts:
         """Rows by stratum, shape (strata,)."""
-        return np.bincount(self.coded.stratum[self.chosen], minlength=self.coded.strata.size).astype(np.float64)
+        return np.bincount(self._stratum, minlength=self.coded.strata).astype(np.float64)
 
     def counts(self, column: str) -> Counts:
         """Rows by stratum and bin, shape (strata, bins)."""
         if column not in self._counts:
-            bins, strata = self.coded.bins[column].size, self.coded.strata.size
-            cells = self.coded.stratum[self.chosen] * bins + self.coded.places(column)[self.chosen]
+            bins, strata = self.coded.bins[column].size, self.coded.strata
+            places = self.coded.places(column)
+            cells = self._stratum * bins
+            cells += places if self._is_all else places.take(self.chosen)
             self._counts[column] = np.bincount(cells, minlength=strata * bins).reshape(strata, bins).astype(np.float64)
         return self._counts[column]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Rows for how much something moved, and the independent ones among them for how sure that is."""
+
+    rows: Tally
+    units: Tally
+
+    @classmethod
+    def of(cls, coded: Coded, chosen: Chosen) -> Self:
+        return cls(Tally.of(coded, chosen), Tally.of(coded, chosen & coded.once))
