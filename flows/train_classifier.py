@@ -2,6 +2,8 @@
 
 import time
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from flows.judgement import Judgement
 from flows.provenance import git_commit
 from flows.query_events import read_whole_log
 from flows.split import add_split, split_rule
+from flows.training_lock import training_lock
 from models.candidate import (
     Candidate,
     Exam,
@@ -38,6 +41,7 @@ from models.reports.page import ReportContent, write_report
 from models.reports.text import training_report
 from models.split import SplitRule, dataset_digest
 from models.tracking import Tracking
+from models.trigger import Trigger
 from models.versions import ValidationStatus
 from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_reference
 from smart_routing import protocol
@@ -66,28 +70,42 @@ def train_classifier_flow(
     dry_run: bool = False,
     train_until: datetime | None = None,
     calibrate_until: datetime | None = None,
+    trigger: Trigger | None = None,
 ) -> TrainingSummary:
-    """Dataset, training, conversion, evaluation, gate, registration; `events` None reads the store."""
-    gate = read_gate(DeploymentSettings.load().gate)
+    """Dataset, training, conversion, evaluation, gate, registration; `events` None reads the store.
+
+    `trigger` says what started it, if nobody did. Raises `LockHeldError` where another training runs.
+    """
+    deployment = DeploymentSettings.load()
+    gate = gate_of(deployment, trigger)
     rule, cut = LabelRule(cpu_seconds=cpu_seconds, memory_bytes=memory_bytes), split_rule(train_until, calibrate_until)
-    labelled = label_log(events, rule)
-    with Tracking.connect(RegistrySettings.load()).run("train") as run_id, TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        candidate = make(whole(labelled), rule, seed, cut=cut, gate=gate)
-        manifest = write(whole(candidate), folder)
-        champion = load_champion(candidate.split.holdout[0].request.submitted_utc)
-        examination = judge(whole(candidate), whole(champion), folder, gate)
-        log(run_id, whole(candidate), whole(examination), folder, source=events or "store")
-        version = None if dry_run else register(run_id, whole(candidate), whole(examination), folder)
+    with training_lock(deployment):
+        labelled = label_log(events, rule)
+        with training_run(trigger) as run_id, TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            candidate = make(whole(labelled), rule, seed, cut=cut, gate=gate)
+            manifest = write(whole(candidate), folder)
+            champion = load_champion(candidate.split.holdout[0].request.submitted_utc)
+            examination = judge(whole(candidate), whole(champion), folder, gate)
+            log(run_id, whole(candidate), whole(examination), folder, source=events or "store")
+            made = None if dry_run else register(run_id, whole(candidate), whole(examination), folder, trigger=trigger)
     return TrainingSummary(
-        version=version,
+        version=made,
         run_id=run_id,
         passed=examination.verdict.passed,
         reasons=examination.verdict.reasons,
         manifest_sha256=manifest,
-        report=training_report(candidate, examination, version=version),
+        report=training_report(candidate, examination, version=made),
         evaluation=examination.as_json(),
     )
+
+
+@contextmanager
+def training_run(trigger: Trigger | None) -> Iterator[str]:
+    """A run in MLflow for the length of the block, which says from its start why it is there."""
+    tracking = Tracking.connect(RegistrySettings.load())
+    with tracking.run("train", tags=trigger.tags() if trigger else {}) as run_id:
+        yield run_id
 
 
 @task(cache_policy=NO_CACHE)
@@ -146,7 +164,9 @@ def log(run_id: str, candidate: Candidate, examination: Examination, folder: Pat
 
 
 @task(cache_policy=NO_CACHE)
-def register(run_id: str, candidate: Candidate, examination: Examination, folder: Path) -> int:
+def register(
+    run_id: str, candidate: Candidate, examination: Examination, folder: Path, *, trigger: Trigger | None
+) -> int:
     """A version with the gate's verdict as its validation status; `staging` only where it passed."""
     registry = ModelRegistry.connect(RegistrySettings.load())
     passed = examination.verdict.passed
@@ -156,11 +176,18 @@ def register(run_id: str, candidate: Candidate, examination: Examination, folder
         git_commit=git_commit(),
         calibrated_until=candidate.split.calibration[-1].request.submitted_utc,
         validation_status=ValidationStatus.PASSED if passed else ValidationStatus.FAILED,
+        trigger=trigger,
     )
     version = registry.register_bundle(folder / protocol.BUNDLE_ARTIFACT_PATH, provenance)
     if passed:
         registry.set_alias(protocol.ALIAS_STAGING, version.number)
     return version.number
+
+
+def gate_of(deployment: DeploymentSettings, trigger: Trigger | None) -> GateThresholds:
+    """What is asked of a candidate; after a verdict, which is the only trigger, that of drift."""
+    gate = read_gate(deployment.gate)
+    return gate if trigger is None else gate.after_drift()
 
 
 def main() -> None:

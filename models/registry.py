@@ -16,6 +16,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_
 from models.deployment import RecordServing, SetAlias, SetTag, Write
 from models.mlmodel import save_mlmodel
 from models.tracking import Tracking, answering
+from models.trigger import Trigger
 from models.versions import TAG_SERVING_VERSION, ModelVersion, RegisteredModel, ValidationStatus
 from smart_routing import protocol
 from smart_routing.bundle import Bundle, read_bundle
@@ -41,6 +42,7 @@ class Provenance:
     git_commit: str
     calibrated_until: datetime
     validation_status: ValidationStatus = ValidationStatus.PENDING
+    trigger: Trigger | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ def _tags(bundle: Bundle, provenance: Provenance) -> dict[str, str]:
         protocol.TAG_CERTIFICATE: str(certificate) if certificate else NO_CERTIFICATE,
         protocol.TAG_LABEL_RULE: json.dumps(bundle.label_rule.as_json(), sort_keys=True),
         protocol.TAG_MANIFEST_SHA256: bundle.manifest_sha256,
+        **(provenance.trigger.tags() if provenance.trigger else {}),
     }
 
 

@@ -1,5 +1,6 @@
 """What the registry says of the model: versions with their tags, aliases, and the version on record as serving."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Final
 
 from smart_routing import protocol
 from smart_routing.errors import UnknownModelVersionError
+from smart_routing.labels import LabelRule
 
 TAG_SERVING_VERSION: Final = "serving_version"
 """Tag of the registered model: the version that the last promote, rollback or reconcile left serving."""
@@ -54,6 +56,12 @@ class ModelVersion:
         """When the last statement was submitted that it was trained or calibrated on; None if that is not on record."""
         recorded = self.tags.get(protocol.TAG_CALIBRATED_UNTIL)
         return datetime.fromisoformat(recorded) if recorded else None
+
+    @property
+    def label_rule(self) -> LabelRule | None:
+        """The limits that its training called heavy; None if they are not on record."""
+        recorded = self.tags.get(protocol.TAG_LABEL_RULE)
+        return LabelRule.from_json(json.loads(recorded)) if recorded else None
 
     @property
     def quarantined(self) -> str | None:

@@ -13,7 +13,7 @@ from flows.deployment_lock import LIMIT, deployment_lock
 from models.registry import ModelRegistry
 from models.versions import ValidationStatus
 from smart_routing.bundle import write_bundle
-from smart_routing.errors import RegistryError
+from smart_routing.errors import LockHeldError
 from smart_routing.settings import DeploymentSettings, RegistrySettings
 from tests.bundles import JoinModel
 from tests.registered import provenance
@@ -29,8 +29,10 @@ SCHEDULES = {
     "reconcile-aliases": {"interval": 30.0},
     "report-drift": {"cron": "0 1 * * *"},
     "report-truth": {"cron": "*/15 * * * *"},
+    "retrain-on-drift": None,
     "rollback-model": None,
     "train-classifier": {"cron": "30 2 * * 1"},
+    "watch-version": {"interval": 60.0},
 }
 
 
@@ -161,7 +163,7 @@ def test_without_a_prefect_api_the_lock_is_a_file(tmp_path: Path) -> None:
 
 def assert_held(settings: DeploymentSettings, lock: str) -> None:
     started = time.monotonic()
-    with pytest.raises(RegistryError) as caught, deployment_lock(settings):
+    with pytest.raises(LockHeldError) as caught, deployment_lock(settings):
         pytest.fail("the lock was given twice")
     assert str(caught.value).startswith(f"deployment lock ({lock}) is still held after {settings.lock_seconds:g} s")
     assert time.monotonic() - started < settings.lock_seconds + 10

@@ -1,0 +1,148 @@
+"""A verdict's event, the automation of prefect.yaml and the training that it starts, on real servers."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.locks import Lock, hold
+from flows.training_lock import LIMIT
+from infra.local.demo import EVENTS
+from infra.local.scale import SCALED_RULE
+from models.registry import ModelRegistry
+from smart_routing import protocol
+from smart_routing.bundle import LABEL, write_bundle
+from smart_routing.settings import RegistrySettings
+from tests.bundles import JoinModel
+from tests.integration.test_prefect_deployments import delete
+from tests.registered import provenance
+from tests.shell import Shell, own_environment
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
+
+ANNOUNCE = """
+from datetime import UTC, datetime, timedelta
+from prefect import flow
+from flows.drift_event import announce_verdict
+from monitoring.window import Window
+
+@flow
+def night(verdict: str, tenant: str) -> None:
+    window = Window.before(datetime(2026, 10, 11, tzinfo=UTC), timedelta(hours=24))
+    told = {"reason": "{{ 7 * 7 }} of <research>", "signals": ["heavy_share"], "model_version": "v1-ab12cd"}
+    announce_verdict(verdict, tenants=[tenant, 'it"s'], window=window, **told)
+
+import sys
+night(*sys.argv[1:])
+"""
+TOLD = {"verdict": "retrain", "model_version": "v1-ab12cd", "tenants": ['it"s', "lake.research"]}
+
+
+@pytest.fixture
+def prefect_api(prefect_server: str) -> Iterator[httpx.Client]:
+    """The session's Prefect server; what the test deployed, started and locked is deleted after it."""
+    with httpx.Client(base_url=prefect_server, timeout=30) as client:
+        yield client
+        for automation in client.post("/automations/filter", json={}).json():
+            delete(client, f"/automations/{automation['id']}")
+        for flow in client.post("/flows/filter", json={}).json():
+            delete(client, f"/flows/{flow['id']}")
+        for limit in client.post("/v2/concurrency_limits/filter", json={}).json():
+            delete(client, f"/v2/concurrency_limits/{limit['id']}")
+
+
+@pytest.fixture
+def shell(prefect_api: httpx.Client, mlflow_tracking_uri: str, tmp_path: Path) -> Shell:
+    return Shell(
+        own_environment(
+            tmp_path,
+            PREFECT_HOME=str(tmp_path / "prefect"),
+            PREFECT_API_URL=str(prefect_api.base_url).rstrip("/"),
+            SMART_ROUTING_REGISTRY_URI=mlflow_tracking_uri,
+        )
+    )
+
+
+def runs(client: httpx.Client, flow: str) -> list[dict[str, Any]]:
+    wanted = {"flows": {"name": {"any_": [flow]}}}
+    found: list[dict[str, Any]] = client.post("/flow_runs/filter", json=wanted).raise_for_status().json()
+    return found
+
+
+def test_an_event_starts_one_training_and_says_why(shell: Shell, prefect_api: httpx.Client) -> None:
+    shell.prefect("work-pool", "create", "smart-routing", "--type", "process", "--overwrite")
+    shell.prefect("deploy", "--name", "retrain-on-drift")
+    for verdict, tenant in [("alert", "lake.ads"), ("retrain", "lake.research"), ("retrain", "lake.research")]:
+        done = shell.python("-c", ANNOUNCE, verdict, tenant)
+        assert done.returncode == 0, done.stderr
+    wait_until(lambda: bool(runs(prefect_api, "retrain-on-drift")), seconds=30)
+    time.sleep(3)  # a second one would have come by now
+    (run,) = runs(prefect_api, "retrain-on-drift")
+    assert run["parameters"] == TOLD | {
+        "triggered_by": "smart-routing.drift.detected",
+        "reason": "{{ 7 * 7 }} of <research>",
+    }
+    shell.prefect("deploy", "--name", "retrain-on-drift")
+    assert len(prefect_api.post("/automations/filter", json={}).json()) == 1
+
+
+def test_of_two_events_at_once_one_trains(shell: Shell, prefect_api: httpx.Client) -> None:
+    """Of an empty store nothing can be made: what counts is how many try."""
+    shell.prefect("work-pool", "create", "smart-routing", "--type", "process", "--overwrite")
+    shell.prefect("deploy", "--name", "retrain-on-drift")
+    for tenant in ("lake.finance", "lake.ads"):
+        assert shell.python("-c", ANNOUNCE, "retrain", tenant).returncode == 0
+    wait_until(lambda: len(runs(prefect_api, "retrain-on-drift")) == 2, seconds=30)
+    shell.prefect("worker", "start", "--pool", "smart-routing", "--type", "process", "--run-once")
+    states = sorted(run["state"]["type"] for run in runs(prefect_api, "retrain-on-drift"))
+    assert states == ["CANCELLED", "FAILED"]
+    assert len(runs(prefect_api, "train-classifier")) == 1
+
+
+@pytest.fixture
+def registry(mlflow_tracking_uri: str) -> ModelRegistry:
+    return ModelRegistry.connect(RegistrySettings(uri=mlflow_tracking_uri))
+
+
+def test_a_verdict_trains_by_the_rule_in_production_and_leaves_its_trail(
+    shell: Shell, registry: ModelRegistry, prefect_api: httpx.Client, tmp_path: Path
+) -> None:
+    content = JoinModel().content() | {LABEL: json.dumps(SCALED_RULE.as_json()).encode()}
+    write_bundle(tmp_path / "bundle", content)
+    with registry.tracking.run("train") as run_id:
+        first = registry.register_bundle(tmp_path / "bundle", provenance(run_id)).number
+    registry.set_alias(protocol.ALIAS_PRODUCTION, first)
+
+    reason = ("--reason", "Tenant lake.research is new.")
+    made = shell.flow("retrain_on_drift", *reason, "--events", str(EVENTS))
+    version, client = registry.read().version(made["version"]), registry.tracking.client
+    tags = client.get_run(version.run_id).data.tags
+    assert (version.label_rule, made["promoted"]) == (SCALED_RULE, False)
+    assert registry.read().aliased(protocol.ALIAS_PRODUCTION) == first
+    for kept in (tags, version.tags):
+        assert (kept["trigger_reason"], kept["verdict"]) == ("Tenant lake.research is new.", "retrain")
+    pages = prefect_api.post("/artifacts/filter", json={}).raise_for_status().json()
+    assert "Tenant lake.research is new." in next(page["data"] for page in pages if page["key"] == "retraining")
+
+    again = shell.flow("retrain_on_drift", *reason, "--events", str(EVENTS))
+    assert again["version"] is None
+    assert again["told"] == f"No training: run {version.run_id} answered the same verdict within 20 hours."
+
+
+def test_while_a_model_is_made_nobody_makes_another(shell: Shell, prefect_api: httpx.Client, tmp_path: Path) -> None:
+    lock = Lock(name=LIMIT, file=tmp_path / "lock", holder="training")
+    with (
+        temporary_settings({PREFECT_API_URL: str(prefect_api.base_url).rstrip("/")}),
+        hold(lock, seconds=1),
+    ):
+        told = shell.flow("retrain_on_drift", "--reason", "r", "--verdict", "by hand", "--events", str(EVENTS))["told"]
+    assert told == (
+        f"No training: training lock (Prefect concurrency limit '{LIMIT}') is still held after 1 s: "
+        "expected the training that runs to end."
+    )
