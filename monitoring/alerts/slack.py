@@ -80,7 +80,7 @@ def _bars(moved: Moved) -> str:
         return ""
     largest = max(abs(moved.reference), abs(moved.current)) or 1.0
     usual, now = (round(abs(value) / largest * _BAR) for value in (moved.reference, moved.current))
-    return f"{'░' * usual:{_BAR}}|{'█' * now:{_BAR}}"
+    return f"{'░' * usual:·<{_BAR}}|{'█' * now:·<{_BAR}}"
 
 
 def _footer(alert: Alert) -> str:

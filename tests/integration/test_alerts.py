@@ -13,6 +13,7 @@ from prefect import flow
 from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
 
 from flows.alerting import LEDGER, tell_people
+from flows.send_test_alert import send_test_alert_flow
 from infra.local.processes import LOOPBACK
 from monitoring.alerts.alert import Alert
 from monitoring.alerts.telling import Delivery
@@ -140,6 +141,12 @@ def test_nobody_there_is_tried_again_by_the_next_run(site: Site) -> None:
 def test_a_secret_that_cannot_be_read_fails_no_flow(site: Site) -> None:
     site.set("ALERTS_SLACK_WEBHOOK_FILE", str(site.folder / "nothing"))
     assert tell_flow(alert()) == []
+
+
+def test_a_test_alert_is_told_each_time(site: Site) -> None:
+    chat = site.chat()
+    assert [str(send_test_alert_flow()) for _ in range(2)] == ["slack: told"] * 2
+    assert chat.messages.qsize() == 2
 
 
 def test_without_channels_the_alert_is_kept_with_the_flow_run(site: Site) -> None:

@@ -27,10 +27,10 @@ def test_message_says_what_changed_how_sure_and_where_more_is() -> None:
         "Tenant lake.research is new and asks for more than the model has seen.",
         "*A training was asked for.*",
         "`new_templates of lake.research` 61% of the templates are new\n"
-        "`░           |████████████` usual 0.04, now 0.61",
+        "`░···········|████████████` usual 0.04, now 0.61",
         "`heavy_share of lake.research` 48% of the statements are called heavy, 21% were usual\n"
-        "`░░░░░       |████████████` usual 0.21, now 0.48",
-        "`join_count of lake.research` joins doubled\n`░░░░        |████████████` usual 1.8, now 5.2",
+        "`░░░░░·······|████████████` usual 0.21, now 0.48",
+        "`join_count of lake.research` joins doubled\n`░░░░········|████████████` usual 1.8, now 5.2",
         "Chance alone would look like the strongest of these less than once in 1,000,000 windows.",
         "<http://mlflow.example/#/experiments/1/runs/r1|MLflow run>",
     ]
