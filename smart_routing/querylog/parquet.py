@@ -95,6 +95,14 @@ class ParquetStore:
     def days(self) -> list[date]:
         return sorted(_by_day(self._parts.names()))
 
+    def delete_before(self, day: date, *, dry_run: bool = False) -> int:
+        days = _by_day(self._parts.names())
+        names = [name for found in sorted(days) if found < day for name in days[found]]
+        count: int = sum(_table(self._parts, name, ["query_id"]).num_rows for name in names)
+        for name in () if dry_run else names:
+            self._parts.remove(name)
+        return count
+
     def _read(self, start: datetime, end: datetime) -> Iterator[QueryRecord]:
         for day, names in sorted(_by_day(self._parts.names()).items()):
             if start.date() <= day <= end.date():

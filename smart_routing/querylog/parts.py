@@ -32,6 +32,10 @@ class Parts(Protocol):
         """Makes a staged file visible in one step; a part of that name is replaced (its content is the same)."""
         ...
 
+    def remove(self, name: str) -> None:
+        """A part that is gone already is fine."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LocalParts:
@@ -62,6 +66,11 @@ class LocalParts:
             _sync(staged)
             staged.replace(target)
             _sync(target.parent)
+
+    def remove(self, name: str) -> None:
+        """The day's folder stays: an append may be about to publish there."""
+        with self._failures():
+            (self.root / name).unlink(missing_ok=True)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -95,6 +104,10 @@ class S3Parts:
     def publish(self, staged: Path, name: str) -> None:
         with staged.open("rb") as body, s3_failures(f"{self.address}/{name}"):
             self.s3.put_object(Bucket=self.address.bucket, Key=self.address.key(name), Body=body)
+
+    def remove(self, name: str) -> None:
+        with s3_failures(f"{self.address}/{name}"):
+            self.s3.delete_object(Bucket=self.address.bucket, Key=self.address.key(name))
 
 
 def open_parts(url: str, s3: "S3Client | None") -> Parts:

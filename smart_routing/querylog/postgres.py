@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -51,6 +51,13 @@ where create_time >= coalesce(%(since)s, '-infinity'::timestamptz)
 order by create_time, query_id
 """
 _DAYS: Final = "select distinct (create_time at time zone 'UTC')::date from query_log order by 1"
+_COUNT_BEFORE: Final = "select count(*) from query_log where create_time < %s"
+# Locked in the order that appends insert in, so that neither waits for the other in a circle.
+_DELETE_BEFORE: Final = """
+delete from query_log using (
+    select query_id from query_log where create_time < %s order by query_id for update
+) as old where query_log.query_id = old.query_id
+"""
 
 
 class PostgresStore:
@@ -80,6 +87,18 @@ class PostgresStore:
                 return []
             cursor.execute(_DAYS)
             return [day for (day,) in cursor]
+
+    def delete_before(self, day: date, *, dry_run: bool = False) -> int:
+        midnight = datetime.combine(day, time(), UTC)
+        with self._connection() as connection, connection.cursor() as cursor:
+            if not _exists(connection):
+                return 0
+            if dry_run:
+                cursor.execute(_COUNT_BEFORE, (midnight,))
+                return int((cursor.fetchone() or (0,))[0])
+            cursor.execute(_DELETE_BEFORE, (midnight,))
+            connection.commit()
+            return cursor.rowcount
 
     def _read(self, bounds: dict[str, datetime | None]) -> Iterator[QueryRecord]:
         decoder = msgspec.json.Decoder(QueryRecord)

@@ -43,6 +43,14 @@ class QueryLogStore(Protocol):
         """UTC days of creation that have records, ascending."""
         ...
 
+    def delete_before(self, day: date, *, dry_run: bool = False) -> int:
+        """Removes the records created on UTC days before `day`, and tells how many are, or would be, gone.
+
+        One that was stored by two appends at once counts twice. Who writes meanwhile is not disturbed, unless it writes
+        to those very days: it may have to try again, and what it adds then stays until the next time.
+        """
+        ...
+
 
 def open_store(url: str, *, s3: "S3Client | None" = None) -> QueryLogStore:
     """The store at a folder path, `s3://bucket/prefix` (which needs a client) or `postgresql://...`.

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as A
 
 SCHEDULES = {
     "build-history": {"cron": "10 * * * *"},
+    "enforce-retention": {"cron": "40 3 * * *"},
     "evaluate-model": None,
     "ingest-query-log": {"cron": "5 * * * *"},
     "promote-model": None,

@@ -96,6 +96,9 @@ class LoggedStatements:
     def days(self) -> list[Any]:
         raise NotImplementedError
 
+    def delete_before(self, day: object, *, dry_run: bool = False) -> int:
+        raise NotImplementedError
+
     def read(self, *, since: datetime | None = None, until: datetime | None = None) -> Iterator[QueryRecord]:
         if self.broken:
             raise QueryLogError("query log is away")

@@ -206,3 +206,37 @@ def test_a_reader_may_stop_early(store: QueryLogStore) -> None:
 def test_reading_while_appending_sees_whole_appends(store: QueryLogStore) -> None:
     store.append(hourly(10))
     assert store.append(store.read()) == AppendResult(added=0, duplicates=10)
+
+
+def test_days_before_the_limit_are_deleted_and_no_other(store: QueryLogStore) -> None:
+    store.append(hourly(72))
+    store.append([running("still"), finished("ended")])
+    wednesday = date(2026, 10, 7)
+    assert store.delete_before(wednesday, dry_run=True) == 50
+    assert len(list(store.read())) == 74
+    assert store.delete_before(wednesday) == 50
+    assert list(store.read()) == hourly(72)[48:]
+    assert store.days() == [wednesday]
+    assert store.delete_before(wednesday) == 0
+
+
+def test_a_limit_after_all_of_it_empties_the_store_which_takes_records_again(store: QueryLogStore) -> None:
+    store.append(hourly(30))
+    assert store.delete_before(date(2026, 11, 1)) == 30
+    assert (list(store.read()), store.days()) == ([], [])
+    assert store.append(hourly(3)) == AppendResult(added=3, duplicates=0)
+
+
+def test_nothing_is_deleted_from_a_store_that_is_not_there(store: QueryLogStore) -> None:
+    assert store.delete_before(date(2026, 11, 1)) == 0
+
+
+def test_what_is_appended_while_older_days_are_deleted_stays(store: QueryLogStore) -> None:
+    store.append(hourly(48))
+    fresh = [record(f"n{number:03}", MONDAY + timedelta(days=2, minutes=number)) for number in range(60)]
+    with ThreadPoolExecutor(3) as pool:
+        appends = [pool.submit(store.append, fresh[start : start + 5]) for start in range(0, 60, 5)]
+        deleted = pool.submit(store.delete_before, date(2026, 10, 7))
+        assert sum(append.result().added for append in appends) == 60
+        assert deleted.result() == 48
+    assert list(store.read()) == fresh

@@ -42,3 +42,6 @@ class MemoryStore:
 
     def days(self) -> list[date]:
         return sorted({record.create_time.date() for record in self.stored.values()})
+
+    def delete_before(self, day: date, *, dry_run: bool = False) -> int:
+        raise NotImplementedError

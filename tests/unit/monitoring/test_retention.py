@@ -1,0 +1,90 @@
+"""What is older than it may be is found, and nothing else."""
+
+import os
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitoring.retention import old_decisions, old_files, old_reports, remove
+from smart_routing.decision_log import DecisionLog, DecisionRecorder
+from smart_routing.errors import SettingsError
+from smart_routing.labels import QueryWeight
+from smart_routing.request import Request
+from smart_routing.routing import Reason, RoutingDecision
+
+LIMIT = date(2026, 10, 10)
+MIDNIGHT = datetime(2026, 10, 10, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def written(path: Path, moment: datetime) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x")
+    os.utime(path, (moment.timestamp(),) * 2)
+    return path
+
+
+def log_decision(folder: Path, moment: datetime) -> None:
+    request = Request(query_id="q", user="ana", sql="select 1", submitted_at=moment)
+    decision = RoutingDecision(weight=QueryWeight.LIGHT, reason=Reason.METADATA_STATEMENT)
+    log = DecisionLog(folder, writer="1.a-b")
+    log.append(DecisionRecorder(user_key=b"k" * 16).row(request, decision, now=moment))
+    log.flush()
+
+
+def test_files_of_decisions_go_by_their_day(tmp_path: Path) -> None:
+    for moment in (MIDNIGHT - timedelta(days=40), MIDNIGHT - SECOND, MIDNIGHT, MIDNIGHT + timedelta(days=1)):
+        log_decision(tmp_path, moment)
+    others = [written(tmp_path / name, MIDNIGHT - timedelta(days=99)) for name in ("notes.txt", "decisions-x.1.jsonl")]
+    found = old_decisions(tmp_path, LIMIT)
+    assert [path.name for path in found] == ["decisions-2026-08-31.1.a-b.jsonl", "decisions-2026-10-09.1.a-b.jsonl"]
+    remove(found)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "decisions-2026-10-10.1.a-b.jsonl",
+        "decisions-2026-10-11.1.a-b.jsonl",
+        *sorted(path.name for path in others),
+    ]
+
+
+def test_reports_go_by_when_they_were_last_written(tmp_path: Path) -> None:
+    old = tmp_path / "2026-10-09T0000Z-v1-abcdef"
+    kept = tmp_path / "2026-01-01T0000Z-v1-abcdef"  # of old statements, but written now
+    for folder, moment in ((old, MIDNIGHT - SECOND), (kept, MIDNIGHT)):
+        written(folder / "drift.json", moment)
+        os.utime(folder, (moment.timestamp(),) * 2)
+    written(tmp_path / "truth.json", MIDNIGHT - timedelta(days=99))
+    assert old_reports(tmp_path, LIMIT) == [old]
+    remove([old])
+    assert {path.name for path in tmp_path.iterdir()} == {kept.name, "truth.json"}
+
+
+def test_runs_of_the_workspace_go_and_its_projects_stay(tmp_path: Path) -> None:
+    project = tmp_path / "workspace" / "01890a5d-ac96-774b-bcce-b302099a8057"
+    long_ago = MIDNIGHT - timedelta(days=9)
+    old = written(project / "snapshots" / "a.json", long_ago)
+    written(project / "snapshots" / "b.json", MIDNIGHT)
+    written(project / "metadata.json", long_ago)
+    assert old_reports(tmp_path, LIMIT) == [old]
+
+
+def test_files_that_are_not_there_are_not_found(tmp_path: Path) -> None:
+    old, new = (
+        written(tmp_path / name, moment) for name, moment in (("old", MIDNIGHT - SECOND), ("new", MIDNIGHT + SECOND))
+    )
+    assert old_files([old, new, tmp_path / "none"], LIMIT) == [old]
+    assert old_decisions(tmp_path / "none", LIMIT) == old_reports(tmp_path / "none", LIMIT) == []
+
+
+def test_links_are_left_alone(tmp_path: Path) -> None:
+    target = written(tmp_path / "elsewhere" / "decisions-2026-01-01.1.jsonl", MIDNIGHT)
+    (tmp_path / "log").mkdir()
+    (tmp_path / "log" / target.name).symlink_to(target)
+    assert old_decisions(tmp_path / "log", LIMIT) == []
+
+
+def test_what_is_gone_already_is_fine_and_what_cannot_go_is_named(tmp_path: Path) -> None:
+    remove([tmp_path / "gone"])
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(SettingsError, match=r"file/below cannot be removed: Not a directory"):
+        remove([tmp_path / "file" / "below"])
