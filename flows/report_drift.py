@@ -23,8 +23,10 @@ from models.registry import ModelRegistry
 from models.tracking import Tracking
 from models.versions import ModelVersion
 from monitoring.drift.signals import Drift, LastWindows, drift_signals, last_windows
+from monitoring.drift_gauges import drift_gauges
 from monitoring.files import write_report
 from monitoring.frame import HEAVY, monitoring_frame
+from monitoring.gauges import write_gauges
 from monitoring.page import PageContent
 from monitoring.policy import Serving, Verdict, VerdictKind, judge
 from monitoring.reference import REFERENCE_ARTIFACT, Reference, read_reference
@@ -93,6 +95,7 @@ def report_drift_flow(
     )
     files = write(whole(content), out)
     run_id = log(production.version, whole(drift), whole(verdict), files)
+    export(whole(drift), signals, whole(verdict))
     return report(content, files, run_id=run_id)
 
 
@@ -161,6 +164,13 @@ def log(version: ModelVersion, drift: Drift, verdict: Verdict, files: tuple[Path
         for file in files:
             tracking.log_file(run_id, file, to="drift")
     return run_id
+
+
+@task(cache_policy=NO_CACHE)
+def export(drift: Drift, signals: tuple[Signal, ...], verdict: Verdict) -> None:
+    """The figures for Prometheus, which the exporter serves until the next night."""
+    reports = MonitoringSettings.load().reports
+    write_gauges(reports, "drift", gauges=drift_gauges(drift, signals, verdict), written_at=datetime.now(UTC))
 
 
 def serving_since(version: ModelVersion) -> datetime | None:

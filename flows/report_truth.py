@@ -1,6 +1,5 @@
 """Report live truth: how often the version that serves was wrong, by the events of the statements that it decided."""
 
-import json
 from argparse import Namespace
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -23,6 +22,7 @@ from models.registry import ModelRegistry
 from models.tracking import Tracking
 from models.versions import ModelVersion
 from monitoring.frame import TEMPLATE
+from monitoring.gauges import write_gauges
 from monitoring.reference import REFERENCE_ARTIFACT, read_reference
 from monitoring.skew import find_skew, skew_signal
 from monitoring.truth.join import LATEST, join
@@ -33,14 +33,12 @@ from monitoring.truth.signals import Watched, truth_signals
 from monitoring.window import NOW, Window, read_window
 from smart_routing import protocol
 from smart_routing.decision_log import LoggedDecision
-from smart_routing.errors import BundleError, QueryLogError, RegistryError, SettingsError
+from smart_routing.errors import BundleError, QueryLogError, RegistryError
 from smart_routing.inference import Model
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.settings import MonitoringSettings, RegistrySettings
-from smart_routing.whole_file import replace_file
 
 DEFAULT_WINDOW: Final = "6h"
-TRUTH_FILE: Final = "truth.json"
 
 
 @dataclass(frozen=True)
@@ -161,14 +159,9 @@ def judge(evidence: Evidence, serving: Serving, window: Window) -> TruthReport:
 
 @task(cache_policy=NO_CACHE)
 def write(report: TruthReport) -> Path:
-    file = MonitoringSettings.load().reports / TRUTH_FILE
-    content = json.dumps(report.as_json(), indent=2, allow_nan=False).encode()
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(file, content)
-    except OSError as error:
-        raise SettingsError(f"report {file} cannot be written: {error.strerror}") from error
-    return file
+    """The report and its gauges, as the exporter reads them."""
+    reports = MonitoringSettings.load().reports
+    return write_gauges(reports, "truth", gauges=report.gauges, written_at=datetime.now(UTC), details=report.as_json())
 
 
 @task(cache_policy=NO_CACHE)

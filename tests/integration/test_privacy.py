@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log
 from tests.integration.test_drift_report import serve

@@ -12,7 +12,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.locks import Lock, hold
 from flows.training_lock import LIMIT
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.scale import SCALED_RULE
 from models.registry import ModelRegistry
 from smart_routing import protocol
