@@ -47,6 +47,11 @@ class ModelVersion:
         return self.tags.get(protocol.TAG_PROMOTED_AT)
 
     @property
+    def promoted_by(self) -> str | None:
+        """Who promoted it last."""
+        return self.tags.get(protocol.TAG_PROMOTED_BY)
+
+    @property
     def served_at(self) -> str | None:
         """When a router last began to serve it, ISO 8601 in UTC; None if none said so."""
         return self.tags.get(protocol.TAG_SERVED_AT)

@@ -1,0 +1,126 @@
+"""Whether a version that has just begun to serve does harm: heavy statements sent to the small cluster, or failures."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from monitoring.signals import Signal, Tier
+from monitoring.truth.join import Digest, join
+from monitoring.truth.sequential import refute
+from monitoring.window import Window
+from smart_routing.decision_log import LoggedDecision
+from smart_routing.labels import LabelRule, QueryWeight
+from smart_routing.querylog.records import QueryRecord
+from smart_routing.routing import Reason
+from smart_routing.statistics import lower_limit, upper_limit
+
+JUDGED: Final = frozenset({Reason.MODEL, Reason.KNOWN_HEAVY_TEMPLATE})
+"""Reads whose weight the chain decided; a version answers for them as its certificate does."""
+
+FAILURES: Final = frozenset({Reason.MODEL_ERROR, Reason.DEADLINE})
+CONFIDENCE: Final = 0.9999
+"""Of each limit of a share of failures, which is looked at every minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchLimits:
+    """What a version may do: `bound` on missed units, refuted by `miss_odds`, and `error_rise` of the failures."""
+
+    bound: float
+    miss_odds: float
+    fewest_heavies: int
+    error_rise: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A version at work: decisions before and since it began, records since; `digest` joins where there are no ids.
+
+    `gaps` say in words what could not be read.
+    """
+
+    version: int
+    window: Window
+    before: Sequence[LoggedDecision]
+    since: Sequence[LoggedDecision]
+    records: Sequence[QueryRecord]
+    rule: LabelRule
+    digest: Digest | None = None
+    gaps: tuple[str, ...] = ()
+
+
+def watch(watched: Watched, limits: WatchLimits) -> tuple[Signal, ...]:
+    """The signals that speak against the version; none where it does what it should or too little is known."""
+    found = (_misses(watched, limits), _failures(watched, limits))
+    return tuple(signal for signal in found if signal is not None)
+
+
+def heavy_units(watched: Watched) -> tuple[bool, ...]:
+    """Whether each heavy template x schema x day since the version began was sent to small, by its first statement."""
+    decisions = [one for one in _of_version(watched.since, watched.version) if one.reason in JUDGED]
+    heavy = [record for record in watched.records if _is_heavy(record, watched.rule)]
+    pairs = join(decisions, heavy, digest=watched.digest).pairs
+    units: dict[tuple[object, ...], bool] = {}
+    for pair in sorted(pairs, key=lambda pair: (pair.record.end_time, pair.record.query_id)):
+        unit = (pair.decision.template, pair.record.catalog, pair.record.schema, pair.record.create_time.date())
+        units.setdefault(unit, pair.decision.decision == QueryWeight.LIGHT)
+    return tuple(units.values())
+
+
+def _of_version(decisions: Iterable[LoggedDecision], number: int) -> Iterator[LoggedDecision]:
+    """Routers name a version `v7-` and the first of its digest."""
+    name = f"v{number}-"
+    return (decision for decision in decisions if (decision.model_version or "").startswith(name))
+
+
+def _is_heavy(record: QueryRecord, rule: LabelRule) -> bool:
+    weight = rule.weight(
+        cpu_seconds=record.cpu_seconds,
+        peak_memory_bytes=record.peak_memory_bytes,
+        succeeded=not record.failed and not record.running,
+        error_code=record.error_code,
+    )
+    return weight == QueryWeight.HEAVY
+
+
+def _misses(watched: Watched, limits: WatchLimits) -> Signal | None:
+    units = heavy_units(watched)
+    if len(units) < limits.fewest_heavies:
+        return None
+    test = refute(units, limits.bound)
+    if test.wealth < limits.miss_odds:
+        return None
+    return Signal(
+        name="heavy_misses",
+        tier=Tier.TRUTH,
+        window=watched.window,
+        reference=limits.bound,
+        current=test.missed / test.heavies,
+        p_value=test.p_value,
+        is_large=True,
+        sentence=(
+            f"{test.missed} of {test.heavies} heavy templates were sent to the small cluster since version "
+            f"{watched.version} serves, where the bound is {limits.bound:.0%}"
+        ),
+    )
+
+
+def _failures(watched: Watched, limits: WatchLimits) -> Signal | None:
+    since = [decision.reason in FAILURES for decision in _of_version(watched.since, watched.version)]
+    before = [decision.reason in FAILURES for decision in watched.before]
+    usual, now = upper_limit(sum(before), len(before), CONFIDENCE), lower_limit(sum(since), len(since), CONFIDENCE)
+    if now - usual <= limits.error_rise:
+        return None
+    return Signal(
+        name="router_errors",
+        tier=Tier.TRUTH,
+        window=watched.window,
+        reference=sum(before) / len(before),
+        current=sum(since) / len(since),
+        p_value=1 - CONFIDENCE,
+        is_large=True,
+        sentence=(
+            f"{sum(since) / len(since):.1%} of {len(since)} decisions fail or come late since version "
+            f"{watched.version} serves, {sum(before) / len(before):.1%} before"
+        ),
+    )

@@ -1,0 +1,118 @@
+"""A version that has begun to serve: what refutes its bound, and what is not held against it."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from monitoring.watch import Watched, WatchLimits, heavy_units, watch
+from monitoring.window import Window
+from smart_routing.decision_log import LoggedDecision
+from smart_routing.labels import LabelRule, QueryWeight
+from smart_routing.querylog.records import FINISHED, RUNNING, QueryRecord
+from smart_routing.routing import Reason
+
+BEGAN = datetime(2026, 10, 10, 8, tzinfo=UTC)
+WINDOW = Window(BEGAN, BEGAN + timedelta(hours=1))
+LIMITS = WatchLimits(bound=0.05, miss_odds=1000, fewest_heavies=8, error_rise=0.05)
+LIGHT, HEAVY = QueryWeight.LIGHT, QueryWeight.HEAVY
+
+
+def decision(number: int, **fields: Any) -> LoggedDecision:
+    usual: dict[str, Any] = {
+        "time": BEGAN + timedelta(seconds=number),
+        "submitted_at": BEGAN + timedelta(seconds=number),
+        "query_id": f"q{number}",
+        "user": "u",
+        "source": None,
+        "template": f"t{number}",
+        "decision": LIGHT,
+        "reason": Reason.MODEL,
+        "probability": 0.1,
+        "threshold": 0.5,
+        "model_version": "v2-abcdef",
+        "history_snapshot": None,
+        "policy_revision": "1",
+    }
+    return LoggedDecision(**usual | fields)
+
+
+def record(number: int, **fields: Any) -> QueryRecord:
+    usual: dict[str, Any] = {
+        "query_id": f"q{number}",
+        "sql": "select 1",
+        "user": "u",
+        "state": FINISHED,
+        "cpu_seconds": 400.0,
+        "wall_seconds": 1.0,
+        "create_time": BEGAN + timedelta(seconds=number),
+        "end_time": BEGAN + timedelta(seconds=number + 1),
+    }
+    return QueryRecord(**usual | fields)
+
+
+def watched(
+    since: Sequence[LoggedDecision], records: Sequence[QueryRecord] = (), before: Sequence[LoggedDecision] = ()
+) -> Watched:
+    return Watched(version=2, window=WINDOW, before=before, since=since, records=records, rule=LabelRule())
+
+
+def names(seen: Watched) -> list[str]:
+    return [signal.name for signal in watch(seen, LIMITS)]
+
+
+def test_a_version_that_misses_every_heavy_statement_is_refuted_by_eight() -> None:
+    seen = watched([decision(n) for n in range(8)], [record(n) for n in range(8)])
+    (signal,) = watch(seen, LIMITS)
+    assert signal.sentence == (
+        "8 of 8 heavy templates were sent to the small cluster since version 2 serves, where the bound is 5%"
+    )
+    assert signal.p_value < 0.001
+
+
+@pytest.mark.parametrize(
+    ("decided", "ran"),
+    [
+        pytest.param({"decision": HEAVY}, {}, id="sent to large"),
+        pytest.param({}, {"cpu_seconds": 1.0}, id="light"),
+        pytest.param({"model_version": "v1-abcdef"}, {}, id="of the version before"),
+        pytest.param({"model_version": "v21-abcdef"}, {}, id="of a version with more digits"),
+        pytest.param({"reason": Reason.OVERRIDE}, {}, id="ordered by hand"),
+        pytest.param({"template": "dashboard"}, {}, id="one template again and again"),
+        pytest.param({"query_id": None, "decision_id": "other"}, {}, id="no event"),
+    ],
+)
+def test_what_is_not_held_against_it(decided: dict[str, Any], ran: dict[str, Any]) -> None:
+    count = range(40)
+    assert names(watched([decision(n, **decided) for n in count], [record(n, **ran) for n in count])) == []
+
+
+def test_a_statement_still_running_past_the_limit_is_heavy_now_and_joined_by_its_token() -> None:
+    decisions = [decision(n, query_id=None, decision_id=f"d{n}") for n in range(3)]
+    records = [record(n, query_id=f"trino{n}", trace_token=f"d{n}", state=RUNNING) for n in range(3)]
+    assert heavy_units(watched(decisions, records)) == (True, True, True)
+
+
+def test_the_first_statement_of_a_template_on_a_day_counts_and_retries_do_not() -> None:
+    decisions = [decision(0, template="t"), decision(1, template="t", decision=HEAVY)]
+    failed = record(0, state="FAILED", cpu_seconds=1.0, error_code="EXCEEDED_LOCAL_MEMORY_LIMIT")
+    assert heavy_units(watched(decisions, [record(1), failed, failed])) == (True,)
+
+
+@pytest.mark.parametrize(
+    ("failing", "usual", "expected"),
+    [
+        pytest.param(40, 0, ["router_errors"], id="a fifth fails"),
+        pytest.param(40, 40, [], id="as before"),
+        pytest.param(4, 0, [], id="a few"),
+    ],
+)
+def test_a_rise_of_failures_is_held_against_it(failing: int, usual: int, expected: list[str]) -> None:
+    before = [decision(n, reason=Reason.DEADLINE if n < usual else Reason.MODEL) for n in range(200)]
+    since = [decision(n, reason=Reason.MODEL_ERROR if n < failing else Reason.MODEL) for n in range(200)]
+    assert names(watched(since, before=before)) == expected
+
+
+def test_without_a_version_before_there_is_no_rise() -> None:
+    assert names(watched([decision(n, reason=Reason.MODEL_ERROR) for n in range(500)])) == []
