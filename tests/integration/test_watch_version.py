@@ -141,6 +141,46 @@ def test_a_forced_model_with_flipped_labels_is_rolled_back_and_told(
     assert chat.messages.empty()
 
 
+REACT = """
+import sys
+from datetime import UTC, datetime, timedelta
+from prefect import flow
+from flows.reaction import react
+from models.registry import ModelRegistry
+from monitoring.signals import Signal, Tier
+from monitoring.window import Window
+from smart_routing.settings import RegistrySettings
+
+@flow
+def night(verdict: str, number: int) -> None:
+    window = Window.before(datetime(2026, 10, 11, tzinfo=UTC), timedelta(hours=24))
+    version = ModelRegistry.connect(RegistrySettings.load()).resolve(number)
+    signals = [Signal(name="heavy_misses", tier=Tier.TRUTH, window=window, p_value=0.001, sentence="misses")]
+    told = {"reason": "It misses.", "signals": signals, "tenants": [], "model_version": f"v{number}-ab"}
+    react(verdict, version=version, window=window, run_id=version.run_id, page="drift/drift.html", **told)
+
+night(sys.argv[1], int(sys.argv[2]))
+"""
+
+
+def test_a_verdict_of_the_night_repeated_rolls_back_and_tells_once(
+    shell: Shell, registry: ModelRegistry, chat: Chat, tmp_path: Path
+) -> None:
+    good = register(registry, tmp_path / "good", 0.5, ValidationStatus.PASSED)
+    bad = register(registry, tmp_path / "bad", 0.9, ValidationStatus.PASSED)
+    for number in (good, bad):
+        shell.flow("promote_model", "--version", str(number))
+    for verdict in ("none", "rollback", "rollback"):
+        done = shell.python("-c", REACT, verdict, str(bad))
+        assert done.returncode == 0, done.stderr
+    message = json.dumps(json.loads(chat.messages.get(timeout=5)))
+    assert chat.messages.empty()
+    assert f"version {good} serves in place of version {bad}, which is quarantined" in message
+    assert all(f"|{title}>" in message for title in ("Report", "MLflow run", f"Version {bad}"))
+    assert registry.read().recorded == good
+    assert registry.read().version(good).quarantined is None
+
+
 def test_a_store_that_is_down_and_a_log_that_is_broken_are_told(
     shell: Shell, registry: ModelRegistry, tmp_path: Path
 ) -> None:
