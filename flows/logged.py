@@ -1,4 +1,4 @@
-"""What flows read of the routers' side: their decision log, the key of its digests, the history that they follow."""
+"""What was decided and what ran, as flows read it: logs, events, the key of digests, the history; gaps are told."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -6,10 +6,15 @@ from typing import Final
 
 from prefect.logging import get_run_logger
 
+from flows.query_events import read_records
+from models.dataset import RETRY_WINDOW
+from monitoring.truth.join import LATEST
+from monitoring.window import Window
 from smart_routing.decision_log import LoggedDecision, read_decisions, read_or_make_key
-from smart_routing.errors import BundleError, StoredFileError
+from smart_routing.errors import BundleError, QueryLogError, StoredFileError
 from smart_routing.history.measures import History
 from smart_routing.history.snapshot import Snapshot
+from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.s3 import connect
 from smart_routing.settings import HistorySettings, S3Settings, ServingSettings
 from smart_routing.statement_digest import StatementDigest
@@ -43,3 +48,14 @@ def find_histories() -> dict[str, History]:
         get_run_logger().warning("pasts are not compared: %s", error)
         return {}
     return {snapshot.snapshot: snapshot for snapshot in snapshots}
+
+
+def read_stored(events: str | None, since: datetime, window: Window) -> tuple[tuple[QueryRecord, ...], str | None]:
+    """A store that does not answer leaves all decisions without an event; events that were named must be there."""
+    first, last = since - CLOCKS_APART - RETRY_WINDOW, window.end + CLOCKS_APART + LATEST
+    try:
+        return tuple(read_records(events, since=first, until=last)), None
+    except QueryLogError as error:
+        if events is not None:
+            raise
+        return (), f"the query log cannot be read: {error}"

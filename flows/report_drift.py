@@ -17,6 +17,7 @@ from flows.arguments import whole
 from flows.command import CommandParser, add_events, run
 from flows.drift_sources import SOURCES, Asked, Production, read_decisions_since
 from flows.query_events import read_records
+from flows.reaction import react
 from models.dataset import label
 from models.exclusions import ExclusionWindow, read_exclusions
 from models.registry import ModelRegistry
@@ -24,7 +25,7 @@ from models.tracking import Tracking
 from models.versions import ModelVersion
 from monitoring.drift.signals import Drift, LastWindows, drift_signals, last_windows
 from monitoring.drift_gauges import drift_gauges
-from monitoring.files import write_report
+from monitoring.files import PAGE_FILE, write_report
 from monitoring.frame import HEAVY, monitoring_frame
 from monitoring.gauges import write_gauges
 from monitoring.page import PageContent
@@ -39,6 +40,8 @@ from smart_routing.history.measures import WINDOW as HISTORY_WINDOW
 from smart_routing.settings import MonitoringSettings, RegistrySettings
 
 DEFAULT_WINDOW: Final = "24h"
+ARTIFACTS: Final = "drift"
+"""Among the files of the report's run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +74,17 @@ class DriftReport:
 
 @flow(name="report-drift")
 def report_drift_flow(
-    as_of: str | None = None, window: str = DEFAULT_WINDOW, events: str | None = None, out: str | None = None
+    as_of: str | None = None,
+    window: str = DEFAULT_WINDOW,
+    events: str | None = None,
+    out: str | None = None,
+    *,
+    act: bool = False,
 ) -> DriftReport:
     """Hold the reads of the last windows before `as_of` (default: now) against the reference of the version in force.
 
-    `window` is the length of a long one. Every run reads all its windows anew: none depends on an earlier run.
+    `window` is the length of a long one; `act` has people told and the verdict followed. Every run reads its windows
+    anew: none depends on an earlier run.
     """
     windows = last_windows(read_window(as_of, window, now=datetime.now(UTC)), read_thresholds())
     production = load_production(windows.newest)
@@ -96,7 +105,10 @@ def report_drift_flow(
     files = write(whole(content), out)
     run_id = log(production.version, whole(drift), whole(verdict), files)
     export(whole(drift), signals, whole(verdict))
-    return report(content, files, run_id=run_id)
+    made = report(content, files, run_id=run_id)
+    if act:
+        follow(production.version, made, whole(content))
+    return made
 
 
 @task(cache_policy=NO_CACHE)
@@ -162,7 +174,7 @@ def log(version: ModelVersion, drift: Drift, verdict: Verdict, files: tuple[Path
         tracking.set_tags(run_id, tags)
         tracking.log_metrics(run_id, {"current_rows": drift.current_rows, "drift_share": drift.drift_share})
         for file in files:
-            tracking.log_file(run_id, file, to="drift")
+            tracking.log_file(run_id, file, to=ARTIFACTS)
     return run_id
 
 
@@ -171,6 +183,22 @@ def export(drift: Drift, signals: tuple[Signal, ...], verdict: Verdict) -> None:
     """The figures for Prometheus, which the exporter serves until the next night."""
     reports = MonitoringSettings.load().reports
     write_gauges(reports, "drift", gauges=drift_gauges(drift, signals, verdict), written_at=datetime.now(UTC))
+
+
+@task(cache_policy=NO_CACHE)
+def follow(version: ModelVersion, made: DriftReport, content: PageContent) -> None:
+    """What the verdict calls for, and who is told."""
+    react(
+        made.verdict,
+        reason=made.reason,
+        signals=content.verdict.signals,
+        tenants=content.verdict.tenants,
+        version=version,
+        model_version=content.version,
+        window=content.drift.window,
+        run_id=made.run_id,
+        page=f"{ARTIFACTS}/{PAGE_FILE}" if made.html else None,
+    )
 
 
 def serving_since(version: ModelVersion) -> datetime | None:
@@ -226,13 +254,14 @@ def main() -> None:
         "--window", default=DEFAULT_WINDOW, help="length of a long window: 24h, 90m, 7d (default %(default)s)"
     )
     add_events(parser)
+    parser.add_argument("--act", action="store_true", help="tell people, and do what the verdict calls for")
     parser.add_argument("--out", metavar="DIR", help="folder to write the report into (default: one below the reports)")
     run(parser, _command)
 
 
 def _command(options: Namespace) -> DriftReport:
     window = read_window(options.as_of, options.window, now=datetime.now(UTC))  # before Prefect takes its seconds
-    return report_drift_flow(window.end.isoformat(), options.window, options.events, options.out)
+    return report_drift_flow(window.end.isoformat(), options.window, options.events, options.out, act=options.act)
 
 
 if __name__ == "__main__":

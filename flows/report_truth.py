@@ -13,10 +13,9 @@ from prefect.logging import get_run_logger
 
 from flows.arguments import whole
 from flows.command import CommandParser, add_events, run
-from flows.logged import CLOCKS_APART, find_digest, find_histories, read_logged
+from flows.logged import find_digest, find_histories, read_logged, read_stored
 from flows.outcomes import outcomes_of
-from flows.query_events import read_records
-from models.dataset import RETRY_WINDOW, label
+from models.dataset import label
 from models.exclusions import read_exclusions
 from models.registry import ModelRegistry
 from models.tracking import Tracking
@@ -25,7 +24,7 @@ from monitoring.frame import TEMPLATE
 from monitoring.gauges import write_gauges
 from monitoring.reference import REFERENCE_ARTIFACT, read_reference
 from monitoring.skew import find_skew, skew_signal
-from monitoring.truth.join import LATEST, join
+from monitoring.truth.join import join
 from monitoring.truth.outcomes import follow
 from monitoring.truth.rates import rates
 from monitoring.truth.report import TruthReport, unknowns
@@ -33,7 +32,7 @@ from monitoring.truth.signals import Watched, truth_signals
 from monitoring.window import NOW, Window, read_window
 from smart_routing import protocol
 from smart_routing.decision_log import LoggedDecision
-from smart_routing.errors import BundleError, QueryLogError, RegistryError
+from smart_routing.errors import BundleError, RegistryError
 from smart_routing.inference import Model
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.settings import MonitoringSettings, RegistrySettings
@@ -121,17 +120,6 @@ def gather(events: str | None, decisions: str | None, window: Window, version: s
 def begin_of_test(window: Window) -> datetime:
     """A fixed moment for all windows of a day: a test that begins anew at each look would err more often."""
     return datetime.combine(window.start.date(), time(), UTC)
-
-
-def read_stored(events: str | None, since: datetime, window: Window) -> tuple[tuple[QueryRecord, ...], str | None]:
-    """A store that does not answer leaves all decisions without an event; events that were named must be there."""
-    first, last = since - CLOCKS_APART - RETRY_WINDOW, window.end + CLOCKS_APART + LATEST
-    try:
-        return tuple(read_records(events, since=first, until=last)), None
-    except QueryLogError as error:
-        if events is not None:
-            raise
-        return (), f"the query log cannot be read: {error}"
 
 
 @task(cache_policy=NO_CACHE)

@@ -25,6 +25,7 @@ from smart_routing.labels import LabelRule
 from smart_routing.settings import DeploymentSettings, RegistrySettings
 
 AUTOMATIC: Final = "retrain-on-drift"
+UNKNOWN: Final = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,7 @@ def retrain_on_drift_flow(
     verdict: str = "retrain",
     *,
     triggered_by: str = "prefect",
-    model_version: str = "unknown",
+    model_version: str = UNKNOWN,
     tenants: tuple[str, ...] = (),
     events: str | None = None,
 ) -> Retraining:
@@ -137,12 +138,24 @@ def main() -> None:
     parser = CommandParser(module="flows.retrain_on_drift", description=str(__doc__))
     parser.add_argument("--reason", required=True, help="why; kept as a tag of run and version")
     parser.add_argument("--verdict", default="retrain", help="what it answers (default %(default)s)")
+    parser.add_argument(
+        "--model-version",
+        default=UNKNOWN,
+        metavar="V",
+        help="the version that it blames, in whose place alone it may serve",
+    )
     add_events(parser)
     run(parser, _command)
 
 
 def _command(options: Namespace) -> Retraining:
-    return retrain_on_drift_flow(options.reason, options.verdict, triggered_by=getpass.getuser(), events=options.events)
+    return retrain_on_drift_flow(
+        options.reason,
+        options.verdict,
+        triggered_by=getpass.getuser(),
+        model_version=options.model_version,
+        events=options.events,
+    )
 
 
 if __name__ == "__main__":

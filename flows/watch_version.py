@@ -12,7 +12,7 @@ from flows.alerting import links, tell_people
 from flows.arguments import whole
 from flows.automatic_rollback import AUTOMATIC, WATCHER, Undoing, roll_back_from
 from flows.command import CommandParser, run
-from flows.report_truth import find_digest, read_logged, read_stored
+from flows.logged import find_digest, read_logged, read_stored
 from models.gate import read_gate
 from models.registry import ModelRegistry
 from models.versions import ModelVersion

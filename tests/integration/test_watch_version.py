@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.scale import SCALED_RULE
 from models.registry import ModelRegistry
 from models.versions import ValidationStatus
@@ -23,7 +23,8 @@ from smart_routing.querylog.source import read_query_log
 from smart_routing.routing import Reason
 from smart_routing.settings import RegistrySettings
 from tests.bundles import JoinModel
-from tests.receivers import Chat, serving
+from tests.listeners import serving
+from tests.receivers import Chat
 from tests.registered import provenance
 from tests.shell import Shell, own_environment
 

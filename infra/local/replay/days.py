@@ -8,7 +8,7 @@ from infra.local.replay.fleet import Fleet, Training
 from infra.local.replay.plan import Day, Plan
 from infra.local.replay.timeline import Night
 
-TRAINS: Final = frozenset({"alert", "retrain"})
+TRAINS: Final = frozenset({"retrain"})
 
 
 LONGEST_REASON: Final = 400
@@ -32,10 +32,12 @@ class Replay:
 
     def _begin(self) -> None:
         """The first model serves even where the gate refuses it, as there is nothing else to compare a night with."""
-        first = self._learn("first model")
-        if not first.passed:
-            refused = f"the first model of a replay; the gate: {'; '.join(first.reasons)}"
-            self._serve(first.version, reason=refused, force=True)
+        first = self._fleet.train_first()
+        if first.version is None:
+            raise AssertionError("a training that is no dry run registers what it made")
+        self._tell(f"version {first.version} serves first: {first.told}")
+        self._fleet.promote(first.version, reason=first.told[:LONGEST_REASON], force=not first.passed)
+        self._serving = first.version
 
     def _live_through(self, day: Day) -> Night:
         light = 0
@@ -48,7 +50,7 @@ class Replay:
 
     def _close(self, day: Day, light: int) -> Night:
         serving, report = self._serving, self._fleet.report(day.end)
-        training = self._react(report)
+        training = self._follow(report)
         return self._night(day, light, report | {"serving": serving}, training)
 
     def _night(self, day: Day, light: int, report: Mapping[str, Any], training: Training | None) -> Night:
@@ -63,28 +65,19 @@ class Replay:
             signals=tuple(report.get("signals", ())),
             live=dict(report.get("live") or {}),
             training=training,
-            promoted=training is not None and training.passed,
             folder=str(report.get("folder", "")),
         )
         self._tell(str(night))
         return night
 
-    def _react(self, report: Mapping[str, Any]) -> Training | None:
-        if report["verdict"] == "rollback":
-            self._fleet.roll_back(str(report["reason"]))
+    def _follow(self, report: Mapping[str, Any]) -> Training | None:
+        """What the automations would do; a rollback is the report's own doing."""
+        if report["verdict"] not in TRAINS:
             return None
-        return self._learn(str(report["reason"])) if report["verdict"] in TRAINS else None
-
-    def _learn(self, why: str) -> Training:
-        training = self._fleet.train(why)
-        if training.passed:
-            self._serve(training.version, reason=why)
-        return training
-
-    def _serve(self, version: int, *, reason: str, force: bool = False) -> None:
-        self._tell(f"version {version} serves from now on: {reason}")
-        self._fleet.promote(version, reason=reason[:LONGEST_REASON], force=force)
-        self._serving = version
+        made = self._fleet.answer(report)
+        if made.promoted and made.version is not None:
+            self._serving = made.version
+        return made
 
     def _ingest(self, until: datetime) -> None:
         self._fleet.ingest(self._plan.ended(self._ingested, until))

@@ -1,7 +1,7 @@
 """The running system that a log is replayed through, and what the replay has it do."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -29,23 +29,12 @@ FLUSHED_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
-    """A training that a replay started; `reasons` are the gate's where it did not pass."""
+    """A training and what came of it; `version` is None where none was made, `told` says why, or what the gate said."""
 
-    version: int
+    version: int | None
     passed: bool
-    reasons: tuple[str, ...]
-    certificate: str
-
-    @classmethod
-    def of(cls, told: dict[str, Any]) -> "Training":
-        """Of what `flows.train_classifier --json` says."""
-        bound = (told["evaluation"]["threshold"]["certificate"] or {}).get("bound")
-        return cls(
-            version=told["version"],
-            passed=told["passed"],
-            reasons=tuple(told["reasons"]),
-            certificate=f"FNR <= {bound:.0%}" if bound else "none",
-        )
+    promoted: bool
+    told: str
 
 
 @dataclass(slots=True)
@@ -62,13 +51,28 @@ class Fleet:
         """How many the store did not have."""
         return open_store(self.environment["SMART_ROUTING_QUERY_LOG_STORE"]).append(records).added
 
-    def train(self, why: str) -> Training:
-        return Training.of(step(f"train, {why}", "flows.train_classifier", self.training_arguments, self.environment))
+    def train_first(self) -> Training:
+        """By the limits that were given; the trainings after it take them from the version that serves."""
+        made = step("first training", "flows.train_classifier", self.training_arguments, self.environment)
+        told = "it passed the gate" if made["passed"] else f"the gate refused it: {'; '.join(made['reasons'])}"
+        return Training(version=made["version"], passed=made["passed"], promoted=False, told=told)
+
+    def answer(self, report: Mapping[str, Any]) -> Training:
+        """What the automation of Prefect does on a verdict; where it promotes, the router serves when this returns."""
+        why = ["--reason", report["reason"], "--verdict", report["verdict"], "--model-version", report["model_version"]]
+        made = step("answer", "flows.retrain_on_drift", why, self.environment)
+        if made["promoted"]:
+            self.await_version(made["version"])
+        return Training(**{name: made[name] for name in ("version", "passed", "promoted", "told")})
 
     def promote(self, version: int, *, reason: str, force: bool = False) -> None:
         """Returns as soon as the router serves it; `force` has a version serve that did not pass the gate."""
         order = ["--version", str(version), "--reason", reason, *(["--force"] if force else [])]
         step("promote", "flows.promote_model", order, self.environment)
+        self.await_version(version)
+
+    def await_version(self, version: int) -> None:
+        """Returns as soon as the router serves it."""
         self._await("version", lambda told: str(told).startswith(f"v{version}-"))
 
     def publish_history(self, as_of: datetime) -> None:
@@ -85,10 +89,7 @@ class Fleet:
 
     def report(self, as_of: datetime) -> dict[str, Any]:
         sleep(FLUSHED_SECONDS)
-        return step("nightly report", "flows.report_drift", ["--as-of", as_of.isoformat()], self.environment)
-
-    def roll_back(self, reason: str) -> dict[str, Any]:
-        return step("rollback", "flows.rollback_model", ["--reason", reason], self.environment)
+        return step("nightly report", "flows.report_drift", ["--as-of", as_of.isoformat(), "--act"], self.environment)
 
     @contextmanager
     def routing(self) -> Iterator[None]:
@@ -130,6 +131,8 @@ def fleet(workspace: Path, training_arguments: Sequence[str]) -> Iterator[Fleet]
             "SMART_ROUTING_HISTORY_POLL_SECONDS": "0.5",
             "SMART_ROUTING_SERVING_POLL_SECONDS": "0.5",
             "SMART_ROUTING_SERVING_VECTORS": "all",
+            "SMART_ROUTING_DEPLOYMENT_AUTO_PROMOTE": "true",
+            "SMART_ROUTING_DEPLOYMENT_COOLDOWN_HOURS": "0",  # of the clock, while nights follow each other in a minute
             "SMART_ROUTING_DEPLOYMENT_GATE": str(_gate_for_days(workspace)),
             "SMART_ROUTING_SERVING_ADMIN_PORT": str(made.admin_port),
         }

@@ -51,7 +51,7 @@ def _draw_versions(axes: Axes, nights: Sequence[Night]) -> None:
         share = f"{night.light / night.statements:.0%} light" if night.statements else "no statement"
         told = f"{night.serving or 'no version'}\n{night.statements} statements, {share}"
         axes.text(place, 0, told, ha="center", va="center", color="white", fontsize=7, parse_math=False)
-        if night.promoted and night.training is not None:
+        if night.training is not None and night.training.promoted:
             axes.annotate("trained,\npromoted", (place + 0.5, 0.42), ha="center", va="bottom", fontsize=7)
     axes.set(xlim=(-0.6, len(nights) - 0.4), ylim=(-0.45, 1.0), yticks=[])
     axes.set_xticks(range(len(nights)), [f"{night.day:%a %d %b}" for night in nights])

@@ -26,20 +26,11 @@ class Night:
     signals: tuple[str, ...]
     live: dict[str, Any]
     training: Training | None
-    promoted: bool
     folder: str
 
     def __str__(self) -> str:
         told = f"{self.day:%a %d %b}  {self.serving or '-':<10}  {self.verdict:<8}  {self.reason}"
-        return told if self.training is None else f"{told}\n{' ' * 23}{self._followed()}"
-
-    def _followed(self) -> str:
-        made = self.training
-        if made is None:
-            return ""
-        if made.passed:
-            return f"-> version {made.version} trained, {made.certificate}; it serves from the next day on"
-        return f"-> version {made.version} trained, not promoted: {'; '.join(made.reasons)}"
+        return told if self.training is None else f"{told}\n{' ' * 23}-> {self.training.told}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

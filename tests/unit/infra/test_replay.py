@@ -72,20 +72,19 @@ def night(number: int, verdict: str, training: Training | None = None) -> Night:
         signals=(),
         live={},
         training=training,
-        promoted=training is not None and training.passed,
         folder="reports/1",
     )
 
 
 def test_the_timeline_tells_what_followed_from_a_verdict() -> None:
-    refused = Training(version=2, passed=False, reasons=("certificate: none",), certificate="none")
+    refused = Training(version=2, passed=False, promoted=False, told="version 2 did not pass: no certificate")
     told = str(Timeline(events="log", nights=[night(0, "none"), night(1, "retrain", refused)], workspace="w"))
     assert "Mon 05 Oct  version 1   none" in told
-    assert "-> version 2 trained, not promoted: certificate: none" in told
+    assert "-> version 2 did not pass: no certificate" in told
 
 
 def test_the_picture_has_a_column_for_each_night(tmp_path: Path) -> None:
-    passed = Training(version=2, passed=True, reasons=(), certificate="FNR <= 10%")
+    passed = Training(version=2, passed=True, promoted=True, told="version 2 serves")
     nights = [night(0, "none"), night(1, "retrain", passed), night(2, "rollback"), night(3, "no data")]
     widths = []
     for count in (2, 4):
