@@ -1,6 +1,7 @@
 """Replay a query log day by day through the running system: what would the nights have said, and what followed?"""
 
 import shutil
+import signal
 from argparse import Namespace
 from datetime import date
 from pathlib import Path
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="DAY", help="default: the log's fifth")
     parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="DAY", help="default: the log's last")
     parser.add_argument("--out", type=Path, default=WORKSPACE, metavar="DIR", help="made anew (default %(default)s)")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a step or a server must not outlive the replay
     run(parser, _command, needs_prefect=False)
 
 

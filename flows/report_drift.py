@@ -1,7 +1,7 @@
 """Report drift: how the last statements look to the version that serves, against what it was made from."""
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ from monitoring.policy import Serving, Verdict, VerdictKind, judge
 from monitoring.reference import REFERENCE_ARTIFACT, Reference, read_reference
 from monitoring.signals import Signal
 from monitoring.thresholds import read_thresholds
+from monitoring.truth.signals import HEAVY_MISSES
 from monitoring.window import NOW, Window, read_window
 from smart_routing import protocol
 from smart_routing.errors import BundleError
@@ -46,7 +47,10 @@ ARTIFACTS: Final = "drift"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftReport:
-    """The verdict, what it rests on and where more is. `html` is None where nothing was compared."""
+    """The verdict, what it rests on and where more is. `html` is None where nothing was compared.
+
+    `truth` says how many heavy statements the version missed so far, None where no event tells.
+    """
 
     verdict: VerdictKind
     reason: str
@@ -60,6 +64,7 @@ class DriftReport:
     current_rows: int
     reference_heavy_share: float | None
     current_heavy_share: float | None
+    truth: str | None
     drift_share: float
     folder: str
     html: str | None
@@ -235,11 +240,19 @@ def report(content: PageContent, files: tuple[Path, ...], *, run_id: str) -> Dri
         current_rows=drift.current_rows,
         reference_heavy_share=heavy.reference if heavy else None,
         current_heavy_share=heavy.current if heavy else None,
+        truth=truth_told(content.signals),
         drift_share=drift.drift_share,
         folder=str(files[0].parent),
         html=next((str(file) for file in files if file.suffix == ".html"), None),
         run_id=run_id,
     )
+
+
+def truth_told(signals: Sequence[Signal]) -> str | None:
+    """Of all tenants together, by the newest window."""
+    told = [signal for signal in signals if signal.name == HEAVY_MISSES and signal.tenant is None]
+    newest = max(told, key=lambda signal: signal.window.end, default=None)
+    return newest.sentence if newest is not None and newest.current is not None else None
 
 
 def main() -> None:

@@ -1,14 +1,15 @@
 """The replay itself: a first model, then day after day of statements, each closed by the nightly report."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from infra.local.replay.fleet import Fleet, Training
+from infra.local.replay.fleet import Fleet
 from infra.local.replay.plan import Day, Plan
 from infra.local.replay.timeline import Night
 
 TRAINS: Final = frozenset({"retrain"})
+"""Verdicts that the automations of Prefect answer; a rollback is the report's own doing."""
 
 
 LONGEST_REASON: Final = 400
@@ -22,7 +23,6 @@ class Replay:
         self._fleet = fleet
         self._tell = tell
         self._ingested: datetime | None = None
-        self._serving = 0
 
     def run(self) -> list[Night]:
         """One result a day. Raises `StepError` where a command fails."""
@@ -37,47 +37,34 @@ class Replay:
             raise AssertionError("a training that is no dry run registers what it made")
         self._tell(f"version {first.version} serves first: {first.told}")
         self._fleet.promote(first.version, reason=first.told[:LONGEST_REASON], force=not first.passed)
-        self._serving = first.version
 
     def _live_through(self, day: Day) -> Night:
-        light = 0
+        serving, light = self._fleet.serving(), 0
         for part in day.slices:
             self._ingest(part.begin)
             self._fleet.publish_history(part.begin)
             light += self._fleet.decide(part)
         self._ingest(day.end)
-        return self._close(day, light)
+        return self._close(day, light, serving)
 
-    def _close(self, day: Day, light: int) -> Night:
-        serving, report = self._serving, self._fleet.report(day.end)
-        training = self._follow(report)
-        return self._night(day, light, report | {"serving": serving}, training)
-
-    def _night(self, day: Day, light: int, report: Mapping[str, Any], training: Training | None) -> Night:
+    def _close(self, day: Day, light: int, serving: str) -> Night:
+        report = self._fleet.report(day.end)
+        training = self._fleet.answer(report) if report["verdict"] in TRAINS else None
         night = Night(
             day=day.begin,
             statements=sum(len(part.records) for part in day.slices),
             light=light,
-            serving=f"version {report['serving']}" if report.get("serving") else None,
-            verdict=str(report["verdict"]),
-            reason=str(report["reason"]),
-            tenants=tuple(report.get("tenants", ())),
-            signals=tuple(report.get("signals", ())),
-            live=dict(report.get("live") or {}),
+            serving=serving,
+            verdict=report["verdict"],
+            reason=report["reason"],
+            tenants=tuple(report["tenants"]),
+            signals=tuple(report["signals"]),
+            truth=report["truth"],
             training=training,
-            folder=str(report.get("folder", "")),
+            folder=report["folder"],
         )
         self._tell(str(night))
         return night
-
-    def _follow(self, report: Mapping[str, Any]) -> Training | None:
-        """What the automations would do; a rollback is the report's own doing."""
-        if report["verdict"] not in TRAINS:
-            return None
-        made = self._fleet.answer(report)
-        if made.promoted and made.version is not None:
-            self._serving = made.version
-        return made
 
     def _ingest(self, until: datetime) -> None:
         self._fleet.ingest(self._plan.ended(self._ingested, until))

@@ -75,6 +75,10 @@ class Fleet:
         """Returns as soon as the router serves it."""
         self._await("version", lambda told: str(told).startswith(f"v{version}-"))
 
+    def serving(self) -> str:
+        """The version that the router decides by, as it calls it."""
+        return str(self._asked()["version"])
+
     def publish_history(self, as_of: datetime) -> None:
         """Returns as soon as the router decides by it."""
         told = step("history", "flows.build_history", ["--as-of", as_of.isoformat()], self.environment)
@@ -91,6 +95,10 @@ class Fleet:
         sleep(FLUSHED_SECONDS)
         return step("nightly report", "flows.report_drift", ["--as-of", as_of.isoformat(), "--act"], self.environment)
 
+    def _asked(self) -> dict[str, Any]:
+        reply: dict[str, Any] = httpx.get(f"http://{LOOPBACK}:{self.admin_port}/v1/model").raise_for_status().json()
+        return reply
+
     @contextmanager
     def routing(self) -> Iterator[None]:
         """A router while the block runs."""
@@ -103,8 +111,7 @@ class Fleet:
         if self.router is None:
             return
         ends = monotonic() + FOLLOWED_SECONDS
-        url = f"http://{LOOPBACK}:{self.admin_port}/v1/model"
-        while not holds(httpx.get(url).raise_for_status().json()[name]):
+        while not holds(self._asked()[name]):
             if monotonic() > ends:
                 raise StepError(f"the router did not take the new {name} within {FOLLOWED_SECONDS:g} s")
             sleep(0.1)

@@ -49,7 +49,7 @@ def _draw_versions(axes: Axes, nights: Sequence[Night]) -> None:
         colour = _VERSIONS[known.index(night.serving) % len(_VERSIONS)]
         axes.barh([0], [1], left=place - 0.5, color=colour, edgecolor="white")
         share = f"{night.light / night.statements:.0%} light" if night.statements else "no statement"
-        told = f"{night.serving or 'no version'}\n{night.statements} statements, {share}"
+        told = f"{night.serving}\n{night.statements} statements, {share}"
         axes.text(place, 0, told, ha="center", va="center", color="white", fontsize=7, parse_math=False)
         if night.training is not None and night.training.promoted:
             axes.annotate("trained,\npromoted", (place + 0.5, 0.42), ha="center", va="bottom", fontsize=7)

@@ -12,25 +12,25 @@ from infra.local.replay.fleet import Training
 class Night:
     """The report that closed a day, and what followed from it.
 
-    `serving` is the version that decided the day's statements, None where none did yet; `live` is what the truth says
-    of it so far.
+    `serving` is the version that decided the day's statements; `truth` is what their events say of it so far.
     """
 
     day: datetime
     statements: int
     light: int
-    serving: str | None
+    serving: str
     verdict: str
     reason: str
     tenants: tuple[str, ...]
     signals: tuple[str, ...]
-    live: dict[str, Any]
+    truth: str | None
     training: Training | None
     folder: str
 
     def __str__(self) -> str:
-        told = f"{self.day:%a %d %b}  {self.serving or '-':<10}  {self.verdict:<8}  {self.reason}"
-        return told if self.training is None else f"{told}\n{' ' * 23}-> {self.training.told}"
+        followed = f"-> {self.training.told}" if self.training is not None else ""
+        told = filter(None, (self.reason, f"Truth: {self.truth}" if self.truth else "", followed))
+        return f"{self.day:%a %d %b}  {self.serving:<10}  {self.verdict:<8}  " + f"\n{' ' * 34}".join(told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

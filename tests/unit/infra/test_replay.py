@@ -70,7 +70,7 @@ def night(number: int, verdict: str, training: Training | None = None) -> Night:
         reason=f"reason {number} with $ and % and a rather long sentence that does not fit into one line",
         tenants=(),
         signals=(),
-        live={},
+        truth=None,
         training=training,
         folder="reports/1",
     )
