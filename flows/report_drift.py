@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pandas as pd
 from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
@@ -25,9 +26,10 @@ from models.tracking import Tracking
 from models.versions import ModelVersion
 from monitoring.drift.signals import Drift, LastWindows, drift_signals, last_windows
 from monitoring.drift_gauges import drift_gauges
-from monitoring.files import PAGE_FILE, write_report
+from monitoring.files import PAGE_FILE, ReportFiles, write_report
 from monitoring.frame import HEAVY, monitoring_frame
 from monitoring.gauges import write_gauges
+from monitoring.markdown import told_in_markdown
 from monitoring.page import PageContent
 from monitoring.policy import Serving, Verdict, VerdictKind, judge
 from monitoring.reference import REFERENCE_ARTIFACT, Reference, read_reference
@@ -35,6 +37,7 @@ from monitoring.signals import Signal
 from monitoring.thresholds import read_thresholds
 from monitoring.truth.signals import HEAVY_MISSES
 from monitoring.window import NOW, Window, read_window
+from monitoring.workspace import keep
 from smart_routing import protocol
 from smart_routing.errors import BundleError
 from smart_routing.history.measures import WINDOW as HISTORY_WINDOW
@@ -108,7 +111,8 @@ def report_drift_flow(
         current=current,
     )
     files = write(whole(content), out)
-    run_id = log(production.version, whole(drift), whole(verdict), files)
+    run_id = log(production.version, whole(drift), whole(verdict), whole(files))
+    show(whole(content), whole(files))
     export(whole(drift), signals, whole(verdict))
     made = report(content, files, run_id=run_id)
     if act:
@@ -164,14 +168,14 @@ def ask_others(asked: Asked) -> tuple[Signal, ...]:
 
 
 @task(cache_policy=NO_CACHE)
-def write(content: PageContent, out: str | None) -> tuple[Path, ...]:
+def write(content: PageContent, out: str | None) -> ReportFiles:
     name = f"{content.drift.window.end:%Y-%m-%dT%H%M}Z-{content.version}"
     folder = Path(out) if out else MonitoringSettings.load().reports / name
     return write_report(content, folder, read_thresholds())
 
 
 @task(cache_policy=NO_CACHE)
-def log(version: ModelVersion, drift: Drift, verdict: Verdict, files: tuple[Path, ...]) -> str:
+def log(version: ModelVersion, drift: Drift, verdict: Verdict, files: ReportFiles) -> str:
     """A run of its own, so that the run a version was made by stays as it was."""
     tracking = Tracking.connect(RegistrySettings.load())
     with tracking.run(f"drift {drift.window.end:%Y-%m-%d %H:%M}") as run_id:
@@ -206,6 +210,23 @@ def follow(version: ModelVersion, made: DriftReport, content: PageContent) -> No
     )
 
 
+@task(cache_policy=NO_CACHE)
+def show(content: PageContent, files: ReportFiles) -> None:
+    """In Prefect's pages and in Evidently's workspace; a workspace that fails takes nothing else with it."""
+    create_markdown_artifact(told_in_markdown(content, files), key="drift-report", description=content.verdict.kind)
+    settings = MonitoringSettings.load()
+    if files.snapshot is None:
+        return
+    try:
+        keep(
+            files.snapshot,
+            address=settings.workspace or str(settings.reports / "workspace"),
+            name=f"{content.drift.window.end:%Y-%m-%d %H:%M} {content.verdict.kind}",
+        )
+    except OSError as error:
+        get_run_logger().warning("Evidently's workspace has no run of this report: %s", error)
+
+
 def serving_since(version: ModelVersion) -> datetime | None:
     """When a router began to serve it, or else when it was promoted; None where neither is on record."""
     recorded = version.served_at or version.promoted_at
@@ -225,7 +246,7 @@ def ended_changes(exclusions: Iterable[ExclusionWindow], window: Window) -> list
     return [found.end for found in exclusions if found.kind == "change" and found.end <= window.end]
 
 
-def report(content: PageContent, files: tuple[Path, ...], *, run_id: str) -> DriftReport:
+def report(content: PageContent, files: ReportFiles, *, run_id: str) -> DriftReport:
     drift, verdict, heavy = content.drift, content.verdict, content.drift.signal(f"{HEAVY}_share")
     return DriftReport(
         verdict=verdict.kind,
@@ -242,8 +263,8 @@ def report(content: PageContent, files: tuple[Path, ...], *, run_id: str) -> Dri
         current_heavy_share=heavy.current if heavy else None,
         truth=truth_told(content.signals),
         drift_share=drift.drift_share,
-        folder=str(files[0].parent),
-        html=next((str(file) for file in files if file.suffix == ".html"), None),
+        folder=str(files.summary.parent),
+        html=str(files.page) if files.page else None,
         run_id=run_id,
     )
 

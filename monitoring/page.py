@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import escape
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,6 +15,7 @@ from monitoring.drift.columns import ColumnDrift
 from monitoring.drift.sides import FEATURE_COLUMNS
 from monitoring.drift.signals import Drift
 from monitoring.frame import HEAVY_PROBABILITY, SOURCE, TENANT
+from monitoring.heading import heading
 from monitoring.policy import Verdict
 from monitoring.reference import FITTED_COLUMNS, LEARNT, Reference
 from monitoring.signals import Signal
@@ -49,8 +50,8 @@ class PageContent:
     current: pd.DataFrame
 
 
-def write_page(content: PageContent, path: Path, thresholds: DriftThresholds) -> None:
-    """Write one HTML file that needs no network; the drift must have compared something.
+def write_page(content: PageContent, path: Path, thresholds: DriftThresholds) -> "Snapshot":
+    """Write one HTML file that needs no network; the drift must have compared something. Returns Evidently's report.
 
     Evidently is given our distances, so its table and the verdict agree; both sides are sampled to
     `thresholds.page.rows`.
@@ -60,20 +61,26 @@ def write_page(content: PageContent, path: Path, thresholds: DriftThresholds) ->
     current = _sample(content.current, thresholds.page.rows)
     columns = drawable(page_columns(content.drift, most=thresholds.page.columns), reference, current)
     with _evidently():
-        _draw(
+        snapshot = _draw(
             _drawn(reference, columns),
             _drawn(current, columns),
             columns=columns,
             large=thresholds.psi,
-        ).save_html(str(path))
-    path.write_text(_with_heading(path.read_text(), content))
+            moment=window.end,
+        )
+        snapshot.save_html(str(path))
+    told = heading(content.version, content.verdict, content.drift, signals=content.signals, rules=thresholds)
+    path.write_text(_with_heading(path.read_text(), told))
+    return snapshot
 
 
 def page_columns(drift: Drift, *, most: int) -> tuple[ColumnDrift, ...]:
     """The prediction, the context, then `most` features: those that drifted, and after them those of most gain."""
     of = {column.column: column for column in drift.columns}
     features = [of[name] for name in FEATURE_COLUMNS if name in of]
-    ranked = sorted(features, key=lambda column: (not column.drifted, -column.gain_share, -column.distance))
+    ranked = sorted(
+        features, key=lambda column: (not (column.drifted and column.gain_share), -column.gain_share, -column.distance)
+    )
     return tuple(of[name] for name in ALWAYS if name in of) + tuple(ranked[:most])
 
 
@@ -106,7 +113,7 @@ def _sample(frame: pd.DataFrame, most: int) -> pd.DataFrame:
 
 
 def _draw(
-    reference: pd.DataFrame, current: pd.DataFrame, *, columns: tuple[ColumnDrift, ...], large: float
+    reference: pd.DataFrame, current: pd.DataFrame, *, columns: tuple[ColumnDrift, ...], large: float, moment: datetime
 ) -> "Snapshot":
     # A late import: it takes five seconds, and most of monitoring can do without.
     from evidently import DataDefinition, Dataset, Report
@@ -122,7 +129,7 @@ def _draw(
         threshold=large,
     )
     sides = [Dataset.from_pandas(side, data_definition=definition) for side in (current, reference)]
-    return Report([preset], include_tests=True).run(*sides)
+    return Report([preset], include_tests=True).run(*sides, timestamp=moment)
 
 
 def _register(columns: Mapping[str, ColumnDrift]) -> None:
@@ -146,16 +153,7 @@ def _evidently() -> Iterator[None]:
         yield
 
 
-def _with_heading(page: str, content: PageContent) -> str:
+def _with_heading(page: str, told: str) -> str:
     if _BODY not in page:
         raise AssertionError(f"Evidently's page has no {_BODY}")
-    drift, verdict = content.drift, content.verdict
-    lines = (
-        f"<h1>Drift of {escape(content.version)}: {escape(verdict.kind)}</h1>",
-        f"<p>{escape(verdict.reason)}</p>",
-        f"<p>Window {escape(str(drift.window))}, {drift.current_rows} read statements; "
-        f"reference {drift.reference_rows}. The columns below are judged by the limits of this verdict; Evidently's "
-        "&ldquo;dataset drift&rdquo; counts columns only, not new names or shares of decisions.</p>",
-    )
-    style = "font-family: sans-serif; max-width: 75em; margin: 2em auto 0; padding: 0 1.5em"
-    return page.replace(_BODY, f'{_BODY}<header style="{style}">{"".join(lines)}</header>', 1)
+    return page.replace(_BODY, f"{_BODY}{told}", 1)

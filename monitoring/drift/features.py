@@ -1,28 +1,21 @@
 """Signals of what the model reads: its features one by one, and what the past tells as one group."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
 
 import numpy as np
 
 from monitoring.drift.comparison import Move, combined
 from monitoring.drift.prediction import moved
-from monitoring.drift.sides import FEATURE_COLUMNS, Asked
+from monitoring.drift.sides import FEATURE_COLUMNS, OF_THE_PAST, Asked
 from monitoring.frame import KNOWN_TERMS
 from monitoring.policy import HISTORY
 from monitoring.signals import Signal, Tier
 from monitoring.thresholds import DriftThresholds
-from smart_routing.features.schema import DENSE_NAMES
-from smart_routing.features.vector import PAST
-
-_PAST: Final = frozenset(DENSE_NAMES[PAST])
-_GROWING: Final = ("_runs", "_max", "_idle_hours")
-"""Measures that move because the past fills, whatever the statements do."""
 
 
 def top_features(gain: Mapping[str, float], most: int) -> tuple[str, ...]:
     """The features of most gain that do not depend on the past; those without gain are not among them."""
-    read = [name for name in FEATURE_COLUMNS if name not in _PAST and gain.get(name, 0.0) > 0]
+    read = [name for name in FEATURE_COLUMNS if name not in OF_THE_PAST and gain.get(name, 0.0) > 0]
     return tuple(sorted(read, key=lambda name: -gain[name])[:most])
 
 
@@ -35,9 +28,8 @@ def features(asked: Asked, gain: Mapping[str, float], rules: DriftThresholds) ->
 
 
 def _past(asked: Asked, gain: Mapping[str, float], rules: DriftThresholds) -> Iterator[Signal]:
-    """What the past tells where it tells anything: that it tells of more statements than it did is no drift."""
-    columns = [name for name in FEATURE_COLUMNS if name in _PAST and not name.endswith(_GROWING) and name in gain]
-    moves = [move for column in columns if (move := asked.move(column, known_only=True))]
+    columns = [name for name in FEATURE_COLUMNS if name in OF_THE_PAST and name in gain]
+    moves = [move for column in columns if (move := asked.move(column))]
     weights = [gain[move.column] for move in moves]
     if not sum(weights):
         return

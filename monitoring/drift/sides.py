@@ -35,9 +35,12 @@ from monitoring.reference import FITTED_COLUMNS, LEARNT, Reference
 from monitoring.window import Window
 from smart_routing.features.context import TIME_FEATURES
 from smart_routing.features.schema import DENSE_NAMES
+from smart_routing.features.vector import PAST
 
 _CALENDAR: Final = frozenset(feature.__name__ for feature in TIME_FEATURES)  # any window is one day of the week
-FEATURE_COLUMNS: Final = tuple(name for name in DENSE_NAMES if name not in _CALENDAR)
+_GROWING: Final = ("_runs", "_max", "_idle_hours")  # of the past: they move because it fills, whatever statements do
+OF_THE_PAST: Final = frozenset(DENSE_NAMES[PAST])
+FEATURE_COLUMNS: Final = tuple(name for name in DENSE_NAMES if name not in _CALENDAR and not name.endswith(_GROWING))
 COMPARED_COLUMNS: Final = (HEAVY_PROBABILITY, TENANT, SOURCE, *TEXT_COLUMNS, *FEATURE_COLUMNS)
 _CODED: Final = (*COMPARED_COLUMNS, HEAVY, NEAR_THRESHOLD)
 _FITTED: Final = FITTED_COLUMNS | set(NEW_COLUMNS.values())
@@ -52,9 +55,12 @@ class Asked:
     whole: Pair
     held_out: Pair
 
-    def move(self, column: str, *, known_only: bool = False) -> Move | None:
-        """Against the whole reference, or what was held out of it where the fit has coloured the column."""
-        return (self.held_out if column in _FITTED else self.whole).move(column, known_only=known_only)
+    def move(self, column: str) -> Move | None:
+        """Against the whole reference, or what was held out of it where the fit has coloured the column.
+
+        The past is looked at where it tells anything: that it tells of more statements than it did is no drift.
+        """
+        return (self.held_out if column in _FITTED else self.whole).move(column, known_only=column in OF_THE_PAST)
 
     def share_of(self, tenant: str) -> float:
         """The share of the window's statements that are a tenant's."""

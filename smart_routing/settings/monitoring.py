@@ -14,6 +14,9 @@ class MonitoringSettings(Settings):
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}MONITORING_")
 
     reports: Path = Field(Path("var/reports"), description="Folder of reports, and of their figures for Prometheus.")
+    workspace: str | None = Field(
+        None, description="Evidently's workspace, a folder or http(s)://; without one `workspace` below the reports."
+    )
 
 
 class ExplainSettings(Settings):

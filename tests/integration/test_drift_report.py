@@ -84,7 +84,8 @@ def test_a_new_tenant_is_an_alert_kept_as_file_and_as_artifact(
     assert run.data.tags["model_version"] == str(version.number)
     assert run.info.run_id != version.run_id
     assert (folder / "drift.html").read_bytes() == Path(report["html"]).read_bytes()
-    assert f"Drift of {report['model_version']}: retrain" in Path(report["html"]).read_text()
+    assert f"<h1>Drift of {report['model_version']}: " in Path(report["html"]).read_text()
+    assert len(list((tmp_path / "reports" / "workspace").glob("*/snapshots/*.json"))) == 1
 
 
 def test_a_usual_day_of_the_store_is_quiet_and_a_silent_one_is_no_data(

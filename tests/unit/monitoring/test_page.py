@@ -1,5 +1,6 @@
 """The page and the files of a report."""
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -11,11 +12,13 @@ import pytest
 from monitoring.drift.signals import drift_signals, last_windows
 from monitoring.files import write_report
 from monitoring.frame import monitoring_frame
+from monitoring.markdown import told_in_markdown
 from monitoring.page import PageContent, drawable, page_columns, write_page
 from monitoring.policy import Verdict, judge
 from monitoring.reference import Reference
 from monitoring.thresholds import read_thresholds
 from monitoring.window import Window
+from monitoring.workspace import keep
 from smart_routing.errors import SettingsError
 from smart_routing.inference import Model
 from tests.unit.monitoring.samples import WINDOW_DAY, Fleet
@@ -48,8 +51,9 @@ def page(reference: Reference, model: Model, tmp_path_factory: pytest.TempPathFa
 
 
 def test_page_opens_with_the_verdict(page: str, model: Model) -> None:
-    heading = page.partition("<body>")[2][:2000]
-    assert f"Drift of {model.version}: retrain" in heading
+    heading = page.partition("<body>")[2].partition("</header>")[0]
+    assert f"<h1>Drift of {model.version}: " in heading
+    assert ">retrain</span>" in heading
     assert "of the statements are called heavy, usually" in heading
 
 
@@ -77,6 +81,42 @@ def test_page_columns_are_prediction_context_and_what_moved_or_matters(reference
     assert columns[:3] == ["heavy_probability", "tenant", "source"]
     assert columns[3:6] == ["join_keywords", "join_count", "sql_length"]
     assert len(columns) == 7
+
+
+def test_page_tells_each_heard_question_once_with_a_dot_for_each_window(page: str) -> None:
+    table = page.partition("<table>")[2].partition("</table>")[0]
+    (joins,) = (row for row in table.split("<tr")[1:] if "<td>all</td><td>join_count is" in row)
+    assert joins.startswith(" class=spoke")
+    assert joins.count("<circle") == joins.count(": heard</title>") == 2
+
+
+def test_names_in_signals_are_no_markup(reference: Reference, model: Model, tmp_path: Path) -> None:
+    told = content(reference, model)
+    named = tuple(replace(signal, tenant="<b>x</b>|`", sentence="<i>") for signal in told.signals)
+    files = write_report(replace(told, signals=named, verdict=judge(named, THRESHOLDS)), tmp_path, THRESHOLDS)
+    assert files.page is not None
+    for text in (files.page.read_text(), told_in_markdown(replace(told, verdict=judge(named, THRESHOLDS)), files)):
+        assert "<b>x" not in text
+        assert "&lt;b>x" in text.replace("&gt;", ">")
+
+
+def test_markdown_tells_the_verdict_and_where_the_page_is(reference: Reference, model: Model, tmp_path: Path) -> None:
+    told = content(reference, model)
+    lines = told_in_markdown(told, write_report(told, tmp_path, THRESHOLDS)).splitlines()
+    assert lines[0].endswith(": retrain")
+    assert lines[-1] == f"Page: `{tmp_path / 'drift.html'}`"
+    assert any(line.startswith("| features | all | join\\_count is") for line in lines)
+
+
+def test_reports_are_runs_of_one_project_in_the_workspace(reference: Reference, model: Model, tmp_path: Path) -> None:
+    files = write_report(content(reference, model), tmp_path, THRESHOLDS)
+    assert files.snapshot is not None
+    folder = tmp_path / "workspace"
+    runs = {keep(files.snapshot, address=str(folder), name=f"night {night}") for night in (1, 2)}
+    (project,) = folder.iterdir()
+    assert len(runs) == len(list((project / "snapshots").iterdir())) == 2
+    panels = json.loads((project / "dashboard.json").read_text())["panels"]
+    assert {panel["title"] for panel in panels} == {"Share of drawn columns that drifted", "Drift of the scores"}
 
 
 def test_names_in_a_verdict_are_no_markup(reference: Reference, model: Model, tmp_path: Path) -> None:
