@@ -19,6 +19,7 @@ HEAVY_MISSES: Final = "heavy_misses"
 STATEMENTS: Final = "statements"
 NEW_TEMPLATE: Final = "new_template"
 NEW_TENANT: Final = "new_tenant"
+LABEL_COVERAGE: Final = "label_coverage"
 HISTORY: Final = "history"
 MOST_MOVED: Final = 3
 MOST_TOLD: Final = 3
@@ -129,10 +130,14 @@ def _kind(
     """Bad data are no ground to train on; misses that came with a version go with it; training cures the rest."""
     if serving.has_previous and serving.since and _came_with_version(spoken, signals, heard, since=serving.since):
         return "rollback"
-    tiers = {signal.tier for signal in spoken}
-    if Tier.QUALITY in tiers:
+    if any(_spoils_data(signal) for signal in spoken):
         return "alert"
-    return "retrain" if tiers & _CURED_BY_TRAINING else "alert"
+    return "retrain" if any(signal.tier in _CURED_BY_TRAINING for signal in spoken) else "alert"
+
+
+def _spoils_data(signal: Signal) -> bool:
+    """Bad query events; decisions that met no event make figures of the truth doubtful, and nothing else."""
+    return signal.tier is Tier.QUALITY and signal.name != LABEL_COVERAGE
 
 
 def _came_with_version(
@@ -178,10 +183,11 @@ def _most_moved(spoken: Sequence[Signal]) -> tuple[Signal, ...]:
 def _reason(kind: VerdictKind, spoken: Sequence[Signal], newcomers: frozenset[str]) -> str:
     """Tenant by tenant what moved, the surest first; then what follows from it."""
     parts = _told_by_tenant(spoken, newcomers)
-    closing = [_CLOSING[kind]] if kind in _CLOSING else []
-    if kind == "alert" and any(signal.tier is Tier.QUALITY for signal in spoken):
-        closing = ["Nothing is to be learnt from such data"]
-    return ". ".join(_capital(part) for part in (*parts, *closing)) + "."
+    if kind in _CLOSING:
+        parts.append(_CLOSING[kind])
+    elif any(_spoils_data(signal) for signal in spoken):
+        parts.append("Nothing is to be learnt from such data")
+    return ". ".join(map(_capital, parts)) + "."
 
 
 def _once(spoken: Sequence[Signal], tenant: str | None) -> list[Signal]:
@@ -201,7 +207,7 @@ def _told_by_tenant(signals: Sequence[Signal], newcomers: frozenset[str]) -> lis
 def _told(tenant: str | None, signals: Sequence[Signal], *, is_new: bool) -> str:
     sentences = [signal.sentence for signal in signals[:MOST_TOLD]]
     if len(signals) > MOST_TOLD:
-        sentences.append(f"{len(signals) - MOST_TOLD} more signals")
+        sentences.append(f"{len(signals) - MOST_TOLD} more")
     if _same_texts(signals):
         sentences.append("the texts did not change")
     whose = f"{'new ' if is_new else ''}tenant {tenant}: " if tenant else ""

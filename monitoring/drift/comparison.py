@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -88,10 +88,6 @@ class Pair:
         """Of the window."""
         return int((self.current.rows.rows * self.of_current).sum())
 
-    @property
-    def enough(self) -> bool:
-        return together(self.sizes) >= ENOUGH
-
     def move(self, column: str, *, known_only: bool = False) -> Move | None:
         """What became of a column, with `known_only` among its rows that have a value; None where too few have one."""
         bins = self.reference.rows.coded.bins[column]
@@ -126,5 +122,5 @@ def combined(p_values: Sequence[float], weights: Sequence[float]) -> float:
     return float(0.5 - np.arctan(statistic) / np.pi)
 
 
-def _shares(counts: "np.ndarray[Any, np.dtype[np.float64]]") -> Counts:
+def _shares(counts: Counts) -> Counts:
     return counts / (counts.sum() or 1.0)

@@ -61,12 +61,9 @@ def newcomers(sides: Sides, everybody: Asked, rules: DriftThresholds) -> Iterato
     usual = everybody.move(NEW_COLUMNS[TENANT])
     if usual is None:
         return
-    for tenant in sorted(sides.new):
+    before, (n, m) = usual.shares[0], usual.sizes
+    for tenant in sorted(name for name in sides.new if everybody.units_of(name)):
         share, units = everybody.share_of(tenant), everybody.units_of(tenant)
-        if not share:
-            continue
-        before = usual.shares[0]
-        n, m = usual.sizes
         yield Signal(
             name=NEW_COLUMNS[TENANT],
             tier=Tier.PREDICTION,

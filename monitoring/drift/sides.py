@@ -40,7 +40,8 @@ from smart_routing.features.vector import PAST
 _CALENDAR: Final = frozenset(feature.__name__ for feature in TIME_FEATURES)  # any window is one day of the week
 _GROWING: Final = ("_runs", "_max", "_idle_hours")  # of the past: they move because it fills, whatever statements do
 OF_THE_PAST: Final = frozenset(DENSE_NAMES[PAST])
-FEATURE_COLUMNS: Final = tuple(name for name in DENSE_NAMES if name not in _CALENDAR and not name.endswith(_GROWING))
+_NOT_COMPARED: Final = _CALENDAR | {name for name in OF_THE_PAST if name.endswith(_GROWING)}
+FEATURE_COLUMNS: Final = tuple(name for name in DENSE_NAMES if name not in _NOT_COMPARED)
 COMPARED_COLUMNS: Final = (HEAVY_PROBABILITY, TENANT, SOURCE, *TEXT_COLUMNS, *FEATURE_COLUMNS)
 _CODED: Final = (*COMPARED_COLUMNS, HEAVY, NEAR_THRESHOLD)
 _FITTED: Final = FITTED_COLUMNS | set(NEW_COLUMNS.values())

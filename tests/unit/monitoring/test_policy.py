@@ -116,6 +116,12 @@ def test_what_training_cures_is_trained_on_and_never_on_bad_data(tiers: tuple[Ti
     assert judge(signals, RULES).kind == kind
 
 
+def test_decisions_that_met_no_event_do_not_keep_from_training() -> None:
+    uncovered = signal("label_coverage", Tier.QUALITY)
+    assert judge([uncovered], RULES).kind == "alert"
+    assert judge([uncovered, *twice(signal())], RULES).kind == "retrain"
+
+
 def misses(back: int, *, moved: bool = True) -> Signal:
     return signal("heavy_misses", Tier.TRUTH, back=back, hours=6, moved=moved)
 
@@ -175,7 +181,7 @@ def test_the_three_surest_moved_most_and_each_question_is_told_once() -> None:
     hourly = twice(replace(signal("b", hours=6), p_value=1e-8))
     verdict = judge([*signals, *hourly], RULES)
     assert [found.name for found in verdict.moved] == ["b", "c", "d"]
-    assert verdict.reason.startswith("B moved; c moved; d moved; 1 more signals. ")
+    assert verdict.reason.startswith("B moved; c moved; d moved; 1 more. ")
 
 
 @pytest.mark.parametrize(
