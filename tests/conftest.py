@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
@@ -262,6 +263,26 @@ def prefect_server(new_server_folder: Callable[[str], Path]) -> Iterator[str]:
     """The API URL of a Prefect server, shared by the session."""
     with servers.prefect_server(new_server_folder("prefect")) as url:
         yield url
+
+
+@pytest.fixture
+def prefect_api(prefect_server: str) -> Iterator[httpx.Client]:
+    """The session's Prefect server; what the test deployed, automated, started and locked is deleted after it."""
+    with httpx.Client(base_url=prefect_server, timeout=30) as client:
+        yield client
+        for kind in ("automations", "flows", "v2/concurrency_limits"):
+            for found in client.post(f"/{kind}/filter", json={}).json():
+                delete_from_prefect(client, f"/{kind}/{found['id']}")
+
+
+def delete_from_prefect(client: httpx.Client, path: str) -> None:
+    """As Prefect's own client would: a server whose SQLite is busy answers 503 and wants to be asked again."""
+    for _ in range(20):
+        reply = client.delete(path)
+        if reply.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+            break
+        time.sleep(0.5)
+    reply.raise_for_status()
 
 
 @pytest.fixture(scope="session")

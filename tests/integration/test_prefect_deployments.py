@@ -1,7 +1,6 @@
 """The deployments of prefect.yaml, the commands behind them and their lock, on a real Prefect server."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from flows.deployment_lock import LIMIT, deployment_lock
 from models.registry import ModelRegistry
 from models.versions import ValidationStatus
-from smart_routing.bundle import write_bundle
 from smart_routing.errors import LockHeldError
 from smart_routing.settings import DeploymentSettings, RegistrySettings
-from tests.bundles import JoinModel
-from tests.registered import provenance
+from tests.registered import register
 from tests.shell import Shell, own_environment
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
@@ -38,27 +35,6 @@ SCHEDULES = {
 
 
 @pytest.fixture
-def prefect_api(prefect_server: str) -> Iterator[httpx.Client]:
-    """The session's Prefect server; what the test deployed and locked is deleted after it."""
-    with httpx.Client(base_url=prefect_server, timeout=30) as client:
-        yield client
-        for flow in client.post("/flows/filter", json={}).json():
-            delete(client, f"/flows/{flow['id']}")
-        for limit in client.post("/v2/concurrency_limits/filter", json={}).json():
-            delete(client, f"/v2/concurrency_limits/{limit['id']}")
-
-
-def delete(client: httpx.Client, path: str) -> None:
-    """As Prefect's own client would: a server whose SQLite is busy answers 503 and wants to be asked again."""
-    for _ in range(20):
-        reply = client.delete(path)
-        if reply.status_code != httpx.codes.SERVICE_UNAVAILABLE:
-            break
-        time.sleep(0.5)
-    reply.raise_for_status()
-
-
-@pytest.fixture
 def shell(prefect_api: httpx.Client, mlflow_tracking_uri: str, tmp_path: Path) -> Shell:
     return Shell(
         own_environment(
@@ -74,14 +50,6 @@ def shell(prefect_api: httpx.Client, mlflow_tracking_uri: str, tmp_path: Path) -
 @pytest.fixture
 def registry(mlflow_tracking_uri: str) -> ModelRegistry:
     return ModelRegistry.connect(RegistrySettings(uri=mlflow_tracking_uri))
-
-
-def register(
-    registry: ModelRegistry, folder: Path, threshold: float, status: ValidationStatus = ValidationStatus.PASSED
-) -> str:
-    write_bundle(folder, JoinModel(threshold=threshold).content())
-    with registry.tracking.run("train") as run_id:
-        return str(registry.register_bundle(folder, provenance(run_id, status)).number)
 
 
 def test_a_server_accepts_every_deployment_and_a_worker_runs_one(shell: Shell, prefect_api: httpx.Client) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,7 @@ from smart_routing import protocol
 from smart_routing.bundle import LABEL, write_bundle
 from smart_routing.settings import RegistrySettings
 from tests.bundles import JoinModel
-from tests.integration.test_prefect_deployments import delete
-from tests.registered import provenance
+from tests.registered import provenance, register
 from tests.shell import Shell, own_environment
 from tests.waiting import wait_until
 
@@ -42,19 +40,6 @@ import sys
 night(*sys.argv[1:])
 """
 TOLD = {"verdict": "retrain", "model_version": "v1-ab12cd", "tenants": ['it"s', "lake.research"]}
-
-
-@pytest.fixture
-def prefect_api(prefect_server: str) -> Iterator[httpx.Client]:
-    """The session's Prefect server; what the test deployed, started and locked is deleted after it."""
-    with httpx.Client(base_url=prefect_server, timeout=30) as client:
-        yield client
-        for automation in client.post("/automations/filter", json={}).json():
-            delete(client, f"/automations/{automation['id']}")
-        for flow in client.post("/flows/filter", json={}).json():
-            delete(client, f"/flows/{flow['id']}")
-        for limit in client.post("/v2/concurrency_limits/filter", json={}).json():
-            delete(client, f"/v2/concurrency_limits/{limit['id']}")
 
 
 @pytest.fixture
@@ -133,6 +118,52 @@ def test_a_verdict_trains_by_the_rule_in_production_and_leaves_its_trail(
     again = shell.flow("retrain_on_drift", *reason, "--events", str(EVENTS))
     assert again["version"] is None
     assert again["told"] == f"No training: run {version.run_id} answered the same verdict within 20 hours."
+
+
+PROMOTE = """
+import sys
+from prefect import flow
+from flows.retrain_on_drift import may_serve
+from flows.train_classifier import TrainingSummary
+from models.trigger import Trigger
+
+@flow(persist_result=False)
+def answered(version: int, passed: bool, blamed: str) -> bool:
+    made = {"version": version, "passed": passed, "run_id": "r", "report": "", "evaluation": {}, "reasons": ()}
+    trigger = Trigger(by="night", reason="Tenant research.", verdict="retrain", model_version=blamed)
+    return may_serve(TrainingSummary(**made, manifest_sha256=""), trigger)
+
+print(answered(int(sys.argv[1]), sys.argv[2] == "passed", sys.argv[3]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("allowed", "outcome", "blamed", "promoted"),
+    [
+        pytest.param("true", "passed", "v{first}-ab12cd", True, id="allowed"),
+        pytest.param("false", "passed", "v{first}-ab12cd", False, id="a person's click"),
+        pytest.param("true", "failed", "v{first}-ab12cd", False, id="did not pass"),
+        pytest.param("true", "passed", "v9{first}-ab12cd", False, id="another version serves"),
+    ],
+)
+def test_a_candidate_serves_at_once_only_where_a_setting_allows_it(
+    shell: Shell,
+    registry: ModelRegistry,
+    tmp_path: Path,
+    *,
+    allowed: str,
+    outcome: str,
+    blamed: str,
+    promoted: bool,
+) -> None:
+    first, second = (register(registry, tmp_path / name, threshold) for name, threshold in [("a", 0.3), ("b", 0.5)])
+    registry.set_alias(protocol.ALIAS_PRODUCTION, int(first))
+    environment = {"SMART_ROUTING_DEPLOYMENT_AUTO_PROMOTE": allowed}
+    done = shell.python("-c", PROMOTE, second, outcome, blamed.format(first=first), **environment)
+    assert done.stdout.splitlines()[-1:] == [str(promoted)], done.stderr
+    model = registry.read()
+    assert model.aliased(protocol.ALIAS_PRODUCTION) == int(second if promoted else first)
+    assert (model.version(int(second)).promoted_by == "retrain-on-drift") is promoted
 
 
 def test_while_a_model_is_made_nobody_makes_another(shell: Shell, prefect_api: httpx.Client, tmp_path: Path) -> None:
