@@ -22,7 +22,7 @@ from monitoring.alerts.mail import MailNotifier, MailServer
 from monitoring.alerts.markdown import markdown
 from monitoring.alerts.slack import SlackNotifier
 from monitoring.alerts.telling import Delivery, Notifier, Patience, tell
-from smart_routing.errors import RegistryError, SettingsError, SmartRoutingError
+from smart_routing.errors import SettingsError, SmartRoutingError
 from smart_routing.settings import AlertSettings, MonitoringSettings, RegistrySettings
 
 LEDGER: Final = "alerts.json"
@@ -60,7 +60,7 @@ def links(*, version: int, run_id: str, page: str | None = None) -> tuple[Link, 
         if not url.startswith(("http://", "https://")):
             return ()
         pages = RegistryPages(url, Tracking.connect(registry).experiment_id())
-    except RegistryError as error:
+    except SmartRoutingError as error:
         get_run_logger().warning("no links: %s", error)
         return ()
     report = (Link("Report", pages.artifact(run_id, page)),) if page else ()

@@ -26,6 +26,7 @@ def react(
     window: Window,
     run_id: str,
     page: str | None = None,
+    moved: Iterable[Signal] | None = None,
 ) -> None:
     """Act on a verdict about `version`, which routers call `model_version`; `page` is the report among the run's files.
 
@@ -44,6 +45,7 @@ def react(
         tenants=whose,
         model_version=model_version,
         window=window,
+        moved=moved,
         links=links(version=version.number, run_id=run_id, page=page),
         done=done,
     )

@@ -82,10 +82,11 @@ def alert_of(
     tenants: Iterable[str],
     model_version: str,
     window: Window,
+    moved: Iterable[Signal] | None = None,
     links: Iterable[Link] = (),
     done: str = "",
 ) -> Alert:
-    """The alert of a verdict; `signals` are those that spoke, of which the three that moved most are shown."""
+    """The alert of a verdict; `signals` are those that spoke, `moved` the few to be shown, None to choose them here."""
     spoke = tuple(signals)
     return Alert(
         kind=kind,
@@ -94,7 +95,7 @@ def alert_of(
         reason=reason,
         signals=tuple(sorted({signal.name for signal in spoke})),
         tenants=tuple(sorted(set(tenants))),
-        moved=moved_most(spoke),
+        moved=moved_most(spoke) if moved is None else tuple(map(Moved.of, moved))[:MOST_MOVED],
         links=tuple(links),
         done=done,
     )

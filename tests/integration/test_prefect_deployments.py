@@ -62,9 +62,10 @@ def test_a_server_accepts_every_deployment_and_a_worker_runs_one(shell: Shell, p
     assert training["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
 
     reconcile = deployments["reconcile-aliases"]["id"]
-    run = prefect_api.post(f"/deployments/{reconcile}/create_flow_run", json={}).raise_for_status().json()
+    prefect_api.post(f"/deployments/{reconcile}/create_flow_run", json={}).raise_for_status()
     shell.prefect("worker", "start", "--pool", "smart-routing", "--type", "process", "--run-once")
-    assert prefect_api.get(f"/flow_runs/{run['id']}").json()["state"]["type"] == "COMPLETED"
+    runs = prefect_api.post("/flow_runs/filter", json={"deployments": {"id": {"any_": [reconcile]}}}).json()
+    assert "COMPLETED" in {run["state"]["type"] for run in runs}  # a scheduled one that was due as well may come first
 
 
 def schedule(deployment: dict[str, Any]) -> dict[str, Any] | None:

@@ -37,6 +37,13 @@ def test_names_of_signals_and_tenants_are_told_in_one_order() -> None:
     assert (made.signals, made.tenants) == (("a", "b"), ("x", "y"))
 
 
+def test_what_moved_may_be_chosen_elsewhere() -> None:
+    shown = [signal("c"), signal("a")]
+    told = {"reason": "r", "tenants": (), "model_version": "v1", "window": WINDOW}
+    made = alert_of(AlertKind.ALERT, signals=[*shown, signal("b", p_value=1e-9)], moved=shown, **told)  # type: ignore[arg-type]  # of one kind each
+    assert [found.name for found in made.moved] == ["c", "a"]
+
+
 def test_kinds_are_ranked_by_what_they_ask_for() -> None:
     assert sorted(AlertKind, key=lambda kind: kind.rank) == [AlertKind.ALERT, AlertKind.RETRAIN, AlertKind.ROLLBACK]
 
