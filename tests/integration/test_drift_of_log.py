@@ -8,7 +8,7 @@ from functools import cache
 import pandas as pd
 import pytest
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from infra.local.scale import SCALED_RULE
 from models.candidate import make_candidate
 from models.dataset import Labelled, label
