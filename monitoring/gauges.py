@@ -23,16 +23,20 @@ class GaugeKind:
     labels: tuple[str, ...] = ()
 
 
+TRUTH: Final = ("tenant", "view", "model_version")
+
 GAUGES: Final = (
-    GaugeKind("smart_routing_live_fnr", "Heavy statements decided light.", ("tenant", "view")),
-    GaugeKind("smart_routing_live_fpr", "Light statements decided heavy.", ("tenant", "view")),
-    GaugeKind("smart_routing_live_cpu_weighted_fnr", "CPU of heavy statements decided light.", ("tenant", "view")),
-    GaugeKind("smart_routing_label_coverage", "Decisions whose statement's end is known.", ("tenant",)),
+    GaugeKind("smart_routing_live_fnr", "Heavy statements decided light.", TRUTH),
+    GaugeKind("smart_routing_live_fpr", "Light statements decided heavy.", TRUTH),
+    GaugeKind("smart_routing_live_cpu_weighted_fnr", "CPU of heavy statements decided light.", TRUTH),
+    GaugeKind("smart_routing_label_coverage", "Decisions whose statement's end is known.", TRUTH),
     GaugeKind("smart_routing_near_threshold_share", "Reads whose score is near the threshold.", ()),
     GaugeKind("smart_routing_drift_share", "The model's gain in columns that moved.", ()),
     GaugeKind("smart_routing_signal", "1 where the signal speaks, 0 where it is quiet.", ("name", "tier", "tenant")),
     GaugeKind("smart_routing_verdict", "1 for the verdict in force.", ("kind",)),
-    GaugeKind("smart_routing_feature_skew", "Vectors that differ when they are made again offline.", ()),
+    GaugeKind(
+        "smart_routing_feature_skew", "Vectors that differ when they are made again offline.", ("model_version",)
+    ),
     GaugeKind(
         "smart_routing_statement_seconds",
         "Time from creation to end, routed or in the control group, by what was decided.",
@@ -41,10 +45,10 @@ GAUGES: Final = (
     GaugeKind("smart_routing_statements", "Statements that these times are of.", ("decision", "group")),
     GaugeKind("smart_routing_saving_share", "Nodes that the split fleet does without, an estimate.", ("basis",)),
 )
-"""`tenant` is empty for all tenants together; `view` is model or routed. Shares are 0 to 1."""
+"""`tenant` is catalog.schema, or "all"; `view` is model or routed. Shares are 0 to 1."""
 
-REPORTS: Final = ("truth", "drift", "skew", "business")
-"""What may be reported, each in a file of its own."""
+REPORTS: Final = ("truth", "drift", "business")
+"""What may be reported, each in a file of its own; skew is part of the truth."""
 
 _KINDS: Final = MappingProxyType({kind.name: kind for kind in GAUGES})
 

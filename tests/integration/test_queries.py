@@ -29,8 +29,9 @@ GATEWAY_METRICS = [  # of trino-gateway 20 with a backend "small-1", as its /met
     "io_airlift_http_client_type_HttpClient_name_ForRouter_RequestFailed",
 ]
 LABELS = {
-    "tenant": ("", "ads"),
+    "tenant": ("all", "lake.ads"),
     "view": ("model", "routed"),
+    "model_version": ("v1-abcdef",),
     "quantile": ("0.9", "0.99"),
     "decision": ("light", "heavy"),
     "group": ("routed", "control"),

@@ -47,17 +47,17 @@ def series(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
 
 def test_reports_are_exported_with_their_time(tmp_path: Path) -> None:
     rates = [
-        Gauge("smart_routing_live_fnr", {"tenant": "ads", "view": "routed"}, 0.01),
-        Gauge("smart_routing_live_fnr", {"view": "routed"}, 0.02),
+        Gauge("smart_routing_live_fnr", {"tenant": "lake.ads", "view": "routed"}, 0.01),
+        Gauge("smart_routing_live_fnr", {"tenant": "all", "view": "routed"}, 0.02),
     ]
     write_gauges(tmp_path, "truth", gauges=rates, written_at=NOW)
     write_gauges(tmp_path, "drift", gauges=[Gauge("smart_routing_drift_share", {}, 0.25)], written_at=NOW)
     found = scraped(tmp_path)
-    assert found[series("smart_routing_live_fnr", tenant="ads", view="routed")] == 0.01
-    assert found[series("smart_routing_live_fnr", tenant="", view="routed")] == 0.02
+    assert found[series("smart_routing_live_fnr", tenant="lake.ads", view="routed", model_version="")] == 0.01
+    assert found[series("smart_routing_live_fnr", tenant="all", view="routed", model_version="")] == 0.02
     assert found[series("smart_routing_drift_share")] == 0.25
     assert found[series("smart_routing_report_timestamp_seconds", report="truth")] == NOW.timestamp()
-    assert found[series("smart_routing_report_timestamp_seconds", report="skew")] == 0
+    assert found[series("smart_routing_report_timestamp_seconds", report="business")] == 0
     assert found[series("process_resident_memory_bytes")] > 0
 
 
