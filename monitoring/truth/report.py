@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
+
 from monitoring.gauges import Gauge
 from monitoring.signals import Signal
 from monitoring.skew import Skew
@@ -53,10 +55,18 @@ class TruthReport:
         }
         return {name: value for name, value in told.items() if not math.isnan(value)}
 
+    def _gauges(self, one: Rates) -> Iterator[Gauge]:
+        labels = {"view": str(one.decided), "tenant": one.name, "model_version": self.model_version}
+        yield Gauge("smart_routing_live_fnr", labels, one.false_negative_rate.value)
+        yield Gauge("smart_routing_live_fpr", labels, one.false_positive_rate.value)
+        yield Gauge("smart_routing_live_cpu_weighted_fnr", labels, one.cpu_weighted_false_negative_rate)
+        yield Gauge("smart_routing_label_coverage", labels, one.coverage)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "model_version": self.model_version,
             "window": {"start": self.window.start.isoformat(), "end": self.window.end.isoformat()},
+            "gauges": msgspec.to_builtins(self.gauges),
             "skew": self.skew.as_json(),
             "rates": [one.as_json() for one in self.rates],
             "signals": [one.as_json() for one in self.signals],

@@ -112,6 +112,9 @@ def test_figures_are_those_of_the_events_and_told_everywhere(
     coverage = len(records) / (len(records) + 25)
     assert gauges["smart_routing_label_coverage", None] == coverage
     assert gauges["smart_routing_feature_skew", None] == 0.0
+    written = json.loads((tmp_path / "reports" / "truth.json").read_text())
+    assert datetime.fromisoformat(written.pop("written_at")).tzinfo
+    assert written == {name: value for name, value in summary.items() if name not in {"file", "run_id"}}
     run = MlflowClient(mlflow_tracking_uri).get_run(summary["run_id"])
     assert run.data.metrics["routed_coverage"] == coverage
 

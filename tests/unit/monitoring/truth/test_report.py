@@ -37,13 +37,15 @@ def test_gauges_are_told_for_all_and_by_tenant_where_they_are_defined() -> None:
     found = {
         (gauge.name.removeprefix("smart_routing_"), gauge.labels.get("tenant")): gauge.value
         for gauge in report(ROWS).gauges
-        if gauge.labels.get("view", "routed") == "routed" and "cpu" not in gauge.name
+        if gauge.labels["view"] == "routed"
     }
     assert found == {
         ("live_fnr", None): 0.5,
         ("live_fpr", None): 0.0,
         ("label_coverage", None): 0.75,
         ("live_fnr", "lake.ads"): 0.5,
+        ("live_cpu_weighted_fnr", "all"): 0.5,
+        ("live_cpu_weighted_fnr", "lake.ads"): 0.5,
         ("label_coverage", "lake.ads"): 1.0,
         ("live_fpr", "lake.ml"): 0.0,
         ("label_coverage", "lake.ml"): 0.5,
@@ -58,6 +60,11 @@ def test_skew_has_a_gauge_where_vectors_were_compared() -> None:
 def test_report_says_everything_in_json_and_the_chief_figures_to_people() -> None:
     told = json.loads(json.dumps(report(ROWS).as_json(), allow_nan=False))
     assert told["window"] == {"start": "2026-10-09T12:00:00+00:00", "end": "2026-10-09T18:00:00+00:00"}
+    assert told["gauges"][0] == {
+        "name": "smart_routing_live_fnr",
+        "labels": {"view": "model", "tenant": "all", "model_version": "v1-abcdef"},
+        "value": 0.5,
+    }
     assert "FNR 50.0% [1.3%, 98.7%] of 2 heavy (too few to judge)" in str(report(ROWS))
     assert "not known: it rained" in str(report(ROWS))
 
