@@ -25,6 +25,7 @@ SCHEDULES = {
     "ingest-query-log": {"cron": "5 * * * *"},
     "promote-model": None,
     "reconcile-aliases": {"interval": 30.0},
+    "report-business": {"cron": "20 1 * * *"},
     "report-drift": {"cron": "0 1 * * *"},
     "report-truth": {"cron": "*/15 * * * *"},
     "retrain-on-drift": None,
