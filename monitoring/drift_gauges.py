@@ -1,7 +1,7 @@
-"""The figures of a drift report as gauges."""
+"""The nightly report as gauges: the verdict, which signals speak, and how much moved."""
 
-from collections.abc import Iterator, Sequence
-from typing import get_args
+from collections.abc import Iterable, Iterator
+from typing import Final, get_args
 
 from monitoring.drift.signals import Drift
 from monitoring.frame import NEAR_THRESHOLD
@@ -9,21 +9,37 @@ from monitoring.gauges import Gauge
 from monitoring.policy import Verdict, VerdictKind
 from monitoring.signals import Signal
 
+ALL_TENANTS: Final = "all"
 
-def drift_gauges(drift: Drift, signals: Sequence[Signal], verdict: Verdict) -> Iterator[Gauge]:
-    """The verdict, what speaks of what was asked, the share of the gain that moved and the share near the threshold."""
-    for kind in get_args(VerdictKind):
-        yield Gauge("smart_routing_verdict", {"kind": kind}, float(kind == verdict.kind))
-    spoken = {_series(signal) for signal in verdict.signals}
-    for series in sorted({_series(signal) for signal in signals}):
-        name, tier, tenant = series
-        labels = {"name": name, "tier": tier, "tenant": tenant}
-        yield Gauge("smart_routing_signal", labels, float(series in spoken))
-    yield Gauge("smart_routing_drift_share", {}, drift.drift_share)
+
+def drift_gauges(verdict: Verdict, signals: Iterable[Signal], drift: Drift) -> tuple[Gauge, ...]:
+    """Every signal that was asked is told, 0 where it is quiet, so that one that was not asked is seen to be missing.
+
+    What was not compared has no share.
+    """
+    return (*_verdict(verdict.kind), *_signals(signals, verdict.signals), *_shares(drift))
+
+
+def _verdict(kind: VerdictKind) -> Iterator[Gauge]:
+    for known in get_args(VerdictKind):
+        yield Gauge("smart_routing_verdict", {"kind": known}, float(known == kind))
+
+
+def _signals(signals: Iterable[Signal], spoken: Iterable[Signal]) -> Iterator[Gauge]:
+    heard = {_key(signal) for signal in spoken}
+    for key in sorted({_key(signal) for signal in signals} | heard):
+        yield Gauge(
+            "smart_routing_signal", dict(zip(("name", "tier", "tenant"), key, strict=True)), float(key in heard)
+        )
+
+
+def _shares(drift: Drift) -> Iterator[Gauge]:
     near = drift.signal(f"{NEAR_THRESHOLD}_share")
+    if drift.compared:
+        yield Gauge("smart_routing_drift_share", {}, drift.drift_share)
     if near is not None and near.current is not None:
         yield Gauge("smart_routing_near_threshold_share", {}, near.current)
 
 
-def _series(signal: Signal) -> tuple[str, str, str]:
-    return signal.name, str(signal.tier), signal.tenant or ""
+def _key(signal: Signal) -> tuple[str, str, str]:
+    return signal.name, signal.tier.value, signal.tenant or ALL_TENANTS

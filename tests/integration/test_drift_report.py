@@ -14,6 +14,7 @@ from models.dataset import label
 from models.registry import ModelRegistry
 from models.split import split_by_time
 from models.versions import ModelVersion
+from monitoring.gauges import Gauge, read_gauges
 from monitoring.reference import REFERENCE_ARTIFACT, make_reference, write_reference
 from smart_routing import protocol
 from smart_routing.bundle import read_bundle
@@ -84,8 +85,12 @@ def test_a_new_tenant_is_an_alert_kept_as_file_and_as_artifact(
     assert run.data.tags["model_version"] == str(version.number)
     assert run.info.run_id != version.run_id
     assert (folder / "drift.html").read_bytes() == Path(report["html"]).read_bytes()
-    assert f"<h1>Drift of {report['model_version']}: " in Path(report["html"]).read_text()
-    assert len(list((tmp_path / "reports" / "workspace").glob("*/snapshots/*.json"))) == 1
+    assert f"Drift of {report['model_version']}: retrain" in Path(report["html"]).read_text()
+    exported = read_gauges(tmp_path / "reports", "drift")
+    assert exported is not None
+    assert Gauge("smart_routing_verdict", {"kind": "retrain"}, 1.0) in exported.gauges
+    spoken = [gauge.labels for gauge in exported.gauges if gauge.name == "smart_routing_signal" and gauge.value]
+    assert {labels["tenant"] for labels in spoken} == {"lake.research"}
 
 
 def test_a_usual_day_of_the_store_is_quiet_and_a_silent_one_is_no_data(

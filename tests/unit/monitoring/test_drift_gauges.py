@@ -1,45 +1,50 @@
-from datetime import UTC, datetime, timedelta
+"""The nightly report's verdict, signals and shares reach Prometheus."""
+
+from datetime import timedelta
 from pathlib import Path
 
+from monitoring.drift.columns import ColumnDrift
 from monitoring.drift.signals import Drift
 from monitoring.drift_gauges import drift_gauges
-from monitoring.gauges import Gauge, read_gauges, write_gauges
+from monitoring.gauges import Gauge, write_gauges
 from monitoring.policy import Verdict
 from monitoring.signals import Signal, Tier
 from monitoring.window import Window
+from tests.unit.monitoring.samples import WINDOW_DAY
 
-NIGHT = datetime(2026, 10, 10, tzinfo=UTC)
-DAY = Window.before(NIGHT, timedelta(days=1))
-HOURS = Window.before(NIGHT, timedelta(hours=6))
-
-
-def signal(name: str, tenant: str | None = None, window: Window = DAY, current: float | None = 0.2) -> Signal:
-    return Signal(name=name, tier=Tier.PREDICTION, window=window, tenant=tenant, current=current)
-
-
-def written(folder: Path, signals: tuple[Signal, ...], verdict: Verdict) -> tuple[Gauge, ...]:
-    drift = Drift(window=DAY, reference_rows=100, current_rows=50, signals=signals)
-    write_gauges(folder, "drift", gauges=drift_gauges(drift, signals, verdict), written_at=NIGHT)
-    found = read_gauges(folder, "drift")
-    assert found is not None
-    return found.gauges
+WINDOW = Window.before(WINDOW_DAY + timedelta(days=1), timedelta(days=1))
+EARLIER = Window.before(WINDOW_DAY, timedelta(days=1))
+NEAR = Signal(name="near_threshold_share", tier=Tier.PREDICTION, window=WINDOW, current=0.25)
+MOVED = Signal(name="join_count", tier=Tier.FEATURES, window=WINDOW, tenant="lake.ads", is_large=True)
+BEFORE = Signal(name="join_count", tier=Tier.FEATURES, window=EARLIER, tenant="lake.ads")
 
 
-def test_a_signal_of_many_windows_is_one_series_that_speaks_where_the_verdict_says(tmp_path: Path) -> None:
-    news, shares = signal("new_template", "lake.ads", HOURS), signal("near_threshold_share")
-    verdict = Verdict("retrain", "why", (news,), ("lake.ads",))
-    gauges = written(tmp_path, (news, signal("new_template", "lake.ads"), shares), verdict)
-    said = {(gauge.labels["name"], gauge.labels["tenant"]): gauge.value for gauge in gauges if "tier" in gauge.labels}
-    assert said == {("new_template", "lake.ads"): 1.0, ("near_threshold_share", ""): 0.0}
+def told(gauges: tuple[Gauge, ...], name: str) -> dict[tuple[str, ...], float]:
+    return {tuple(gauge.labels.values()): gauge.value for gauge in gauges if gauge.name == f"smart_routing_{name}"}
 
 
-def test_one_verdict_is_in_force_and_the_share_near_the_threshold_is_told(tmp_path: Path) -> None:
-    gauges = written(tmp_path, (signal("near_threshold_share"),), Verdict("none", "quiet"))
-    kinds = {gauge.labels["kind"]: gauge.value for gauge in gauges if gauge.name == "smart_routing_verdict"}
-    assert [kind for kind, value in kinds.items() if value] == ["none"]
-    assert {gauge.name: gauge.value for gauge in gauges}["smart_routing_near_threshold_share"] == 0.2
+def test_the_verdict_and_who_speaks_are_told(tmp_path: Path) -> None:
+    signals = (NEAR, BEFORE, MOVED)
+    drift = Drift(window=WINDOW, reference_rows=10, current_rows=10, signals=signals)
+    gauges = drift_gauges(Verdict("retrain", "because", signals=(MOVED,)), signals, drift)
+    assert told(gauges, "verdict")["retrain",] == 1
+    assert sum(told(gauges, "verdict").values()) == 1
+    assert told(gauges, "signal") == {
+        ("near_threshold_share", "prediction", "all"): 0,
+        ("join_count", "features", "lake.ads"): 1,
+    }
+    assert told(gauges, "near_threshold_share") == {(): 0.25}
+    write_gauges(tmp_path, "drift", gauges=gauges, written_at=WINDOW.end)
 
 
-def test_what_is_not_known_is_left_out(tmp_path: Path) -> None:
-    gauges = written(tmp_path, (signal("near_threshold_share", current=None),), Verdict("no data", "nothing"))
-    assert "smart_routing_near_threshold_share" not in {gauge.name for gauge in gauges}
+def test_what_was_not_compared_has_no_share() -> None:
+    nothing = Drift(window=WINDOW, reference_rows=0, current_rows=0)
+    gauges = drift_gauges(Verdict("no data", "no statements"), (), nothing)
+    assert {gauge.name for gauge in gauges} == {"smart_routing_verdict"}
+    assert told(gauges, "verdict")["no data",] == 1
+
+
+def test_the_gain_in_columns_that_moved_is_told() -> None:
+    column = ColumnDrift(column="join_count", distance=0.5, p_value=1e-9, gain_share=0.75, drifted=True)
+    drift = Drift(window=WINDOW, reference_rows=9, current_rows=9, columns=(column,))
+    assert told(drift_gauges(Verdict("none", "quiet"), (), drift), "drift_share") == {(): column.gain_share}
