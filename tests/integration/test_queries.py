@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -134,7 +135,7 @@ def scraper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraper]:
             targets={job: [target] for job, target in targets.items()},
             tokens=dict.fromkeys(("router", "collector", "exporter"), "none"),
         )
-        scrape_every_second(site / "prometheus.yml")
+        look_every_second(site)
         found = Scraper(stack.enter_context(listening(prometheus(site, free_port()))))
         stack.callback(found.close)
         event = EVENT.read_text().splitlines()[0]
@@ -151,10 +152,11 @@ def scraper(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraper]:
         yield found
 
 
-def scrape_every_second(config: Path) -> None:
-    text = config.read_text()
-    config.unlink()
-    config.write_text(text.replace("interval: 15s", "interval: 1s"))
+def look_every_second(site: Path) -> None:
+    for config in (site / "prometheus.yml", site / "budgets.yml"):
+        text = config.read_text()
+        config.unlink()
+        config.write_text(re.sub(r"interval: (15s|1m)\b", "interval: 1s", text))
 
 
 @pytest.mark.parametrize("query", [*panel_queries(), *rule_queries()], ids=lambda query: query.place)
