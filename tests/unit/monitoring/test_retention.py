@@ -4,6 +4,7 @@ import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from monitoring.retention import old_decisions, old_files, old_reports, remove
@@ -59,13 +60,24 @@ def test_reports_go_by_when_they_were_last_written(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {kept.name, "truth.json"}
 
 
-def test_runs_of_the_workspace_go_and_its_projects_stay(tmp_path: Path) -> None:
-    project = tmp_path / "workspace" / "01890a5d-ac96-774b-bcce-b302099a8057"
-    long_ago = MIDNIGHT - timedelta(days=9)
-    old = written(project / "snapshots" / "a.json", long_ago)
-    written(project / "snapshots" / "b.json", MIDNIGHT)
-    written(project / "metadata.json", long_ago)
-    assert old_reports(tmp_path, LIMIT) == [old]
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what Evidently imports
+def test_runs_of_the_workspace_go_and_its_project_stays(tmp_path: Path) -> None:
+    from evidently import Report  # takes seconds that only this test pays
+    from evidently.presets import DataSummaryPreset
+    from evidently.ui.workspace import Workspace
+
+    workspace = Workspace.create(str(tmp_path / "workspace"))
+    project = workspace.create_project("drift")
+    run = Report([DataSummaryPreset()]).run(pd.DataFrame({"joins": [1, 2, 3]}))
+    workspace.add_run(project.id, run)
+    (old,) = (tmp_path / "workspace").rglob("snapshots/*.json")
+    workspace.add_run(project.id, run)
+    os.utime(old, ((MIDNIGHT - SECOND).timestamp(),) * 2)
+    found = old_reports(tmp_path, LIMIT)
+    assert found == [old]
+    remove(found)
+    assert len(workspace.list_runs(project.id)) == 1
+    assert [one.name for one in workspace.list_projects()] == ["drift"]
 
 
 def test_files_that_are_not_there_are_not_found(tmp_path: Path) -> None:
