@@ -3,7 +3,7 @@
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from prefect.logging import get_run_logger
 
 from flows.command import CommandParser, run
 from flows.query_events import open_query_log_store
-from monitoring.retention import old_decisions, old_files, old_reports, remove
+from monitoring.retention import first_kept, old_decisions, old_files, old_reports, remove
 from smart_routing.logs import redact
 from smart_routing.settings import (
     CollectorSettings,
@@ -65,11 +65,6 @@ def enforce_retention_flow(dry_run: bool = False) -> RetentionSummary:
     summary = RetentionSummary(dry_run=dry_run, removed=removed)
     get_run_logger().info("%s", summary)
     return summary
-
-
-def first_kept(today: date, days: int) -> date:
-    """The oldest UTC day of which some moment is within the last `days` days."""
-    return today - timedelta(days=days)
 
 
 @task(cache_policy=NO_CACHE)

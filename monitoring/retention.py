@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Iterable, Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,11 @@ from smart_routing.errors import SettingsError
 _DECISIONS: Final = re.compile(r"decisions-(\d{4}-\d{2}-\d{2})\..+\.jsonl")
 _REPORT: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{4}Z-.+")
 _RUNS: Final = "workspace/*/snapshots/*.json"
+
+
+def first_kept(today: date, days: int) -> date:
+    """The oldest UTC day of which some moment is within the last `days` days."""
+    return today - timedelta(days=days)
 
 
 def old_decisions(folder: Path, before: date) -> list[Path]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from monitoring.retention import old_decisions, old_files, old_reports, remove
+from monitoring.retention import first_kept, old_decisions, old_files, old_reports, remove
 from smart_routing.decision_log import DecisionLog, DecisionRecorder
 from smart_routing.errors import SettingsError
 from smart_routing.labels import QueryWeight
@@ -32,6 +32,11 @@ def log_decision(folder: Path, moment: datetime) -> None:
     log = DecisionLog(folder, writer="1.a-b")
     log.append(DecisionRecorder(user_key=b"k" * 16).row(request, decision, now=moment))
     log.flush()
+
+
+@pytest.mark.parametrize(("days", "first"), [(1, date(2026, 10, 9)), (7, date(2026, 10, 3)), (365, date(2025, 10, 10))])
+def test_the_oldest_day_that_stays_is_kept_whole(days: int, first: date) -> None:
+    assert first_kept(date(2026, 10, 10), days) == first
 
 
 def test_files_of_decisions_go_by_their_day(tmp_path: Path) -> None:
