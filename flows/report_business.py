@@ -15,8 +15,8 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.arguments import whole
 from flows.command import CommandParser, add_events, run
+from flows.logged import CLOCKS_APART, find_digest, read_logged
 from flows.query_events import read_records
-from flows.report_truth import CLOCKS_APART, find_digest, read_logged
 from models.capacity import read_capacity, saving
 from models.dataset import label
 from models.exclusions import read_exclusions

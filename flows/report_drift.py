@@ -26,9 +26,10 @@ from models.tracking import Tracking
 from models.versions import ModelVersion
 from monitoring.drift.signals import Drift, LastWindows, drift_signals, last_windows
 from monitoring.drift_gauges import drift_gauges
-from monitoring.files import write_report
+from monitoring.files import PAGE_FILE, ReportFiles, write_report
 from monitoring.frame import HEAVY, monitoring_frame
 from monitoring.gauges import write_gauges
+from monitoring.markdown import told_in_markdown
 from monitoring.page import PageContent
 from monitoring.policy import Serving, Verdict, VerdictKind, judge
 from monitoring.reference import REFERENCE_ARTIFACT, Reference, read_reference
@@ -110,9 +111,13 @@ def report_drift_flow(
         current=current,
     )
     files = write(whole(content), out)
-    run_id = log(production.version, whole(drift), whole(verdict), files)
+    run_id = log(production.version, whole(drift), whole(verdict), whole(files))
+    show(whole(content), whole(files))
     export(whole(content))
-    return report(content, files, run_id=run_id)
+    made = report(content, files, run_id=run_id)
+    if act:
+        follow(production.version, made, whole(content))
+    return made
 
 
 @task(cache_policy=NO_CACHE)
@@ -187,6 +192,39 @@ def export(content: PageContent) -> Path:
     """For Prometheus; of a report on the past too, whose figures stand until the next one."""
     gauges = drift_gauges(content.verdict, content.signals, content.drift)
     return write_gauges(MonitoringSettings.load().reports, "drift", gauges=gauges, written_at=datetime.now(UTC))
+
+
+@task(cache_policy=NO_CACHE)
+def follow(version: ModelVersion, made: DriftReport, content: PageContent) -> None:
+    """What the verdict calls for, and who is told."""
+    react(
+        made.verdict,
+        reason=made.reason,
+        signals=content.verdict.signals,
+        tenants=content.verdict.tenants,
+        version=version,
+        model_version=content.version,
+        window=content.drift.window,
+        run_id=made.run_id,
+        page=f"{ARTIFACTS}/{PAGE_FILE}" if made.html else None,
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def show(content: PageContent, files: ReportFiles) -> None:
+    """In Prefect's pages and in Evidently's workspace; a workspace that fails takes nothing else with it."""
+    create_markdown_artifact(told_in_markdown(content, files), key="drift-report", description=content.verdict.kind)
+    settings = MonitoringSettings.load()
+    if files.snapshot is None:
+        return
+    try:
+        keep(
+            files.snapshot,
+            address=settings.workspace or str(settings.reports / "workspace"),
+            name=f"{content.drift.window.end:%Y-%m-%d %H:%M} {content.verdict.kind}",
+        )
+    except OSError as error:
+        get_run_logger().warning("Evidently's workspace has no run of this report: %s", error)
 
 
 def serving_since(version: ModelVersion) -> datetime | None:

@@ -31,20 +31,13 @@ from monitoring.truth.report import TruthReport, unknowns
 from monitoring.truth.signals import Watched, truth_signals
 from monitoring.window import NOW, Window, read_window
 from smart_routing import protocol
-from smart_routing.decision_log import LoggedDecision, read_decisions, read_or_make_key
-from smart_routing.errors import BundleError, QueryLogError, RegistryError, StoredFileError
-from smart_routing.history.measures import History
-from smart_routing.history.snapshot import Snapshot
+from smart_routing.decision_log import LoggedDecision
+from smart_routing.errors import BundleError, RegistryError
 from smart_routing.inference import Model
 from smart_routing.querylog.records import QueryRecord
-from smart_routing.querylog.s3 import connect
-from smart_routing.settings import HistorySettings, MonitoringSettings, RegistrySettings, S3Settings, ServingSettings
-from smart_routing.statement_digest import StatementDigest
-from smart_routing.stored_file import open_file
+from smart_routing.settings import MonitoringSettings, RegistrySettings
 
 DEFAULT_WINDOW: Final = "6h"
-CLOCKS_APART: Final = timedelta(hours=1)
-"""Read on both sides of the window: ids join events whose clock is off by so much."""
 
 
 @dataclass(frozen=True)

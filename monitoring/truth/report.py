@@ -12,7 +12,7 @@ from monitoring.signals import Signal
 from monitoring.skew import Skew
 from monitoring.truth.join import Joined
 from monitoring.truth.outcomes import JOINED, Followed
-from monitoring.truth.rates import ALL, Decided, Rates
+from monitoring.truth.rates import ALL, Rates
 from monitoring.window import Window
 
 FAR_APART_SECONDS: Final = 60.0
@@ -33,9 +33,9 @@ class TruthReport:
     @property
     def gauges(self) -> tuple[Gauge, ...]:
         """What is undefined (no heavy statement, no decision) has no gauge."""
-        told = [gauge for one in self.rates if one.way in {ALL, "tenant"} for gauge in _gauges(one)]
+        told = [gauge for one in self.rates if one.way in {ALL, "tenant"} for gauge in self._gauges(one)]
         if self.skew.vectors:
-            told.append(Gauge("smart_routing_feature_skew", {}, self.skew.distance))
+            told.append(Gauge("smart_routing_feature_skew", {"model_version": self.model_version}, self.skew.distance))
         return tuple(gauge for gauge in told if not math.isnan(gauge.value))
 
     @property
@@ -77,16 +77,6 @@ class TruthReport:
         told = [_line(one) for one in self.rates if one.way in {ALL, "tenant"}]
         missing = [f"not known: {sentence}" for sentence in self.unknown]
         return "\n".join((f"{self.model_version}, {self.window}", *(told or ["no decisions"]), *missing))
-
-
-def _gauges(one: Rates) -> Iterator[Gauge]:
-    tenant = {} if one.way == ALL else {"tenant": one.name}
-    labels = {**tenant, "view": str(one.decided)}
-    yield Gauge("smart_routing_live_fnr", labels, one.false_negative_rate.value)
-    yield Gauge("smart_routing_live_fpr", labels, one.false_positive_rate.value)
-    yield Gauge("smart_routing_live_cpu_weighted_fnr", labels, one.cpu_weighted_false_negative_rate)
-    if one.decided is Decided.ROUTED:
-        yield Gauge("smart_routing_label_coverage", tenant, one.coverage)
 
 
 def unknowns(joined: Joined, followed: Sequence[Followed], *, has_key: bool) -> Iterator[str]:

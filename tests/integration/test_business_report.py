@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from infra.local.demo import EVENTS
+from infra.local.loop import EVENTS
 from monitoring.gauges import read_gauges
 from smart_routing.decision_log import DecisionLog, read_decisions
 from smart_routing.rollout import Treatment

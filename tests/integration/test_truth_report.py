@@ -14,7 +14,6 @@ from infra.local.loop import EVENTS
 from infra.local.scale import SCALED_RULE
 from models.dataset import label
 from models.registry import ModelRegistry
-from monitoring.gauges import read_gauges
 from smart_routing import protocol
 from smart_routing.bundle import LABEL, read_bundle, write_bundle
 from smart_routing.decision_log import DecisionLog, DecisionRecorder, VectorLogging
@@ -106,17 +105,14 @@ def test_figures_are_those_of_the_events_and_told_everywhere(
     assert found["missed"] > 0 < found["alarmed"]
     assert summary["skew"]["vectors"] > 50
     assert summary["skew"]["differing"] == 0
-    written = read_gauges(tmp_path / "reports", "truth")
-    assert written is not None
-    gauges = {(one.name, one.labels.get("tenant")): one.value for one in written.gauges}
-    coverage = len(records) / (len(records) + 25)
-    assert gauges["smart_routing_label_coverage", None] == coverage
+    gauges = {(one["name"], one["labels"].get("tenant")): one["value"] for one in summary["gauges"]}
+    assert gauges["smart_routing_label_coverage", "all"] == len(records) / (len(records) + 25)
     assert gauges["smart_routing_feature_skew", None] == 0.0
     written = json.loads((tmp_path / "reports" / "truth.json").read_text())
     assert datetime.fromisoformat(written.pop("written_at")).tzinfo
     assert written == {name: value for name, value in summary.items() if name not in {"file", "run_id"}}
     run = MlflowClient(mlflow_tracking_uri).get_run(summary["run_id"])
-    assert run.data.metrics["routed_coverage"] == coverage
+    assert run.data.metrics["routed_coverage"] == gauges["smart_routing_label_coverage", "all"]
 
 
 def test_decisions_without_an_id_find_their_events_by_the_digest(
@@ -143,4 +139,5 @@ def test_store_that_does_not_answer_and_no_decision_log_are_told(
     assert next(one for one in down["signals"] if one["name"] == "label_coverage")["is_large"]
     silent = report(shell(), tmp_path / "nothing", "--events", str(EVENTS))
     assert silent["rates"] == []
+    assert silent["gauges"] == []
     assert "there is no decision log" in silent["unknown"][0]

@@ -35,14 +35,14 @@ def report(rows: list[Followed], skew: Skew = NO_SKEW) -> TruthReport:
 
 def test_gauges_are_told_for_all_and_by_tenant_where_they_are_defined() -> None:
     found = {
-        (gauge.name.removeprefix("smart_routing_"), gauge.labels.get("tenant")): gauge.value
+        (gauge.name.removeprefix("smart_routing_"), gauge.labels["tenant"]): gauge.value
         for gauge in report(ROWS).gauges
         if gauge.labels["view"] == "routed"
     }
     assert found == {
-        ("live_fnr", None): 0.5,
-        ("live_fpr", None): 0.0,
-        ("label_coverage", None): 0.75,
+        ("live_fnr", "all"): 0.5,
+        ("live_fpr", "all"): 0.0,
+        ("label_coverage", "all"): 0.75,
         ("live_fnr", "lake.ads"): 0.5,
         ("live_cpu_weighted_fnr", "all"): 0.5,
         ("live_cpu_weighted_fnr", "lake.ads"): 0.5,
