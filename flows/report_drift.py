@@ -202,6 +202,7 @@ def follow(version: ModelVersion, made: DriftReport, content: PageContent) -> No
         reason=made.reason,
         signals=content.verdict.signals,
         tenants=content.verdict.tenants,
+        moved=content.verdict.moved,
         version=version,
         model_version=content.version,
         window=content.drift.window,
