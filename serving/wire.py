@@ -3,6 +3,7 @@
 import math
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 
@@ -11,7 +12,7 @@ from smart_routing.errors import RequestError
 from smart_routing.features.schema import SCHEMA_HASH
 from smart_routing.labels import QueryWeight
 from smart_routing.protocol import HEADER_DEADLINE_MS, HEADER_MODEL_VERSION, HEADER_TRANSACTION_ID
-from smart_routing.route_body import in_transaction
+from smart_routing.route_body import Name, in_transaction
 from smart_routing.routing import RoutingDecision
 
 
@@ -48,6 +49,10 @@ class ErrorReply(msgspec.Struct, frozen=True, rename="camel"):
     query_id: str | None
 
 
+class _Identified(msgspec.Struct, frozen=True, rename="camel"):
+    query_id: Name
+
+
 class RouteHeaders(msgspec.Struct, frozen=True):
     """What the headers of a request say; `budget_ms` may be zero or less where the caller is late already."""
 
@@ -56,7 +61,11 @@ class RouteHeaders(msgspec.Struct, frozen=True):
     in_transaction: bool
 
 
+MAX_SEARCHED_BYTES: Final = 2**20
+"""Of a body that is not the contract: it has cost one pass already."""
+
 _encoder = msgspec.json.Encoder()
+_identified = msgspec.json.Decoder(_Identified)
 _PIN = header_name(HEADER_MODEL_VERSION)
 _DEADLINE = header_name(HEADER_DEADLINE_MS)
 _TRANSACTION = header_name(HEADER_TRANSACTION_ID)
@@ -64,17 +73,17 @@ _TRANSACTION = header_name(HEADER_TRANSACTION_ID)
 
 def query_id_of(content: bytes) -> str | None:
     """The query id of a body that is not the contract, where it has one all the same."""
+    if len(content) > MAX_SEARCHED_BYTES:
+        return None
     with suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        document = msgspec.json.decode(content)
-        found = document.get("queryId") if isinstance(document, dict) else None
-        return found if isinstance(found, str) else None
+        return _identified.decode(content).query_id
     return None
 
 
 def read_headers(headers: Headers, *, default_budget_ms: float) -> RouteHeaders:
     """Raises `RequestError` for a deadline that is no number."""
     return RouteHeaders(
-        pin=text(headers, _PIN) or None,
+        pin=(text(headers, _PIN) or "").strip() or None,
         budget_ms=_budget(text(headers, _DEADLINE), default_budget_ms),
         in_transaction=names_transaction(headers),
     )

@@ -40,7 +40,7 @@ class LoadedModels:
                 self._used(model)
                 return model
         loaded = ", ".join(model.version for model in self.all) or "none"
-        raise UnknownModelVersionError(f"model version {pin!r} is not loaded: expected one of {loaded}")
+        raise UnknownModelVersionError(f"model version {pin[:80]!r} is not loaded: expected one of {loaded}")
 
     def followed_by(self, model: Model, *, most: int, most_bytes: int) -> "LoadedModels":
         """`model` in force and the one that was before it, whatever they take; of the others those used last.

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 
 from smart_routing.features.statement import StatementKind
+
+MAX_NAME_LENGTH: Final = 1024
+"""Characters of a name that a router takes from a client: names stay in memory, and in the decision log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

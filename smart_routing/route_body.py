@@ -1,27 +1,30 @@
 """The body of POST /v1/route, which the router and explanations take alike."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
 import msgspec
 
 from smart_routing.errors import RequestError
-from smart_routing.request import Request
+from smart_routing.request import MAX_NAME_LENGTH, Request
+
+Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME_LENGTH)]
 
 
 class SessionProperties(msgspec.Struct, frozen=True):
     """The two session properties that a decision rests on."""
 
-    catalog: str | None = None
-    schema: str | None = None
+    catalog: Name | None = None
+    schema: Name | None = None
 
 
 class RouteBody(msgspec.Struct, frozen=True, rename="camel"):
     """The body of a request; fields that are not listed here are ignored."""
 
-    query_id: str
-    user: str
+    query_id: Name
+    user: Name
     sql_text: str
-    source: str | None = None
+    source: Name | None = None
     session_properties: SessionProperties | None = None
     submitted_at: datetime | None = None
 

@@ -17,7 +17,7 @@ from smart_routing.protocol import (
     HEADER_TRACE_TOKEN,
     HEADER_USER,
 )
-from smart_routing.request import Request
+from smart_routing.request import MAX_NAME_LENGTH, Request
 
 NO_GROUP: Final = b'{"routingGroup":null}'
 """Leaves the request to the gateway's default group."""
@@ -54,16 +54,19 @@ class GatewayBody(msgspec.Struct, frozen=True, rename="camel"):
     trino_request_user: RequestUser | None = None
 
     def request(self, headers: Headers, *, decision_id: str, now: datetime) -> Request:
-        """The statement; `decision_id` stands in for the query id that it does not have yet."""
+        """The statement; `decision_id` stands in for the query id that it does not have yet.
+
+        Raises `RequestError` for a name that is too long.
+        """
         query, user = self.trino_query_properties, self.trino_request_user or RequestUser()
         return Request(
             query_id=decision_id,
             sql=query.body or "",
-            user=user.user or text(headers, _USER) or "",
+            user=_name(_USER, user.user, headers) or "",
             submitted_at=now,
-            source=text(headers, _SOURCE) or None,
-            catalog=query.default_catalog or text(headers, _CATALOG) or None,
-            schema=query.default_schema or text(headers, _SCHEMA) or None,
+            source=_name(_SOURCE, None, headers),
+            catalog=_name(_CATALOG, query.default_catalog, headers),
+            schema=_name(_SCHEMA, query.default_schema, headers),
             in_transaction=names_transaction(headers),
             gateway_kind=query.kind(),
         )
@@ -110,13 +113,21 @@ def read_gateway_body(content: bytes) -> GatewayBody:
 
 
 def trace_token(headers: Headers) -> str | None:
-    """The client's own."""
-    return text(headers, _TRACE_TOKEN) or None
+    """The client's own; raises `RequestError` for one that is too long."""
+    return _name(_TRACE_TOKEN, None, headers)
 
 
 def client_group(headers: Headers) -> str | None:
     """The routing group that the client wants."""
     return text(headers, _ROUTING_GROUP) or None
+
+
+def _name(header: bytes, told: str | None, headers: Headers) -> str | None:
+    """What the gateway told, else the client's header."""
+    name = told or text(headers, header) or None
+    if name is not None and len(name) > MAX_NAME_LENGTH:
+        raise RequestError(f"{header.decode()} has {len(name)} characters: expected at most {MAX_NAME_LENGTH}")
+    return name
 
 
 def _statement_kind(query_type: str, category: str) -> StatementKind | None:

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,11 +10,14 @@ import pytest
 from serving.api import MAX_BODY_BYTES
 from smart_routing.decision_log import read_decisions
 from smart_routing.features.schema import SCHEMA_HASH
+from smart_routing.request import MAX_NAME_LENGTH
 from tests.served import Served
 
 Serve = Callable[..., Served]
 TWO_JOINS = "select * from a join b on a.x = b.x join c on b.x = c.x"
 MARKER = "zanzibar4711"
+LONG_NAME = "n" * (MAX_NAME_LENGTH + 1)
+WHOLE = {"queryId": "q", "user": "u", "sqlText": "x"}
 
 
 def post(served: Served, content: bytes, **headers: str) -> httpx.Response:
@@ -72,8 +76,19 @@ def test_unknown_and_missing_optional_fields_are_no_matter(serve: Serve) -> None
         pytest.param(
             b'{"queryId": "q", "user": "u", "sqlText": "x", "sessionProperties": {"catalog": 1}}', "q", id="no-catalog"
         ),
-        pytest.param(b'{"queryId": "q", "user": "\xff", "sqlText": "x"}', None, id="no-utf-8"),
+        pytest.param(b'{"queryId": "q", "user": "\xff", "sqlText": "x"}', "q", id="no-utf-8"),
         pytest.param(b'{"queryId": "q", "user": "\\ud800", "sqlText": "x"}', None, id="half-a-character"),
+        pytest.param(b'{"queryId": "q", "sqlText": "' + b"x" * 2**20 + b'"}', None, id="too-long-to-be-searched"),
+        *(
+            pytest.param(json.dumps(body).encode(), query_id, id=f"long-{name}")
+            for name, body, query_id in (
+                ("query-id", {"queryId": LONG_NAME, "user": "u", "sqlText": "x"}, None),
+                ("user", {"queryId": "q", "user": LONG_NAME, "sqlText": "x"}, "q"),
+                ("source", {"queryId": "q", "user": "u", "source": LONG_NAME, "sqlText": "x"}, "q"),
+                ("catalog", {**WHOLE, "sessionProperties": {"catalog": LONG_NAME}}, "q"),
+                ("schema", {**WHOLE, "sessionProperties": {"schema": LONG_NAME}}, "q"),
+            )
+        ),
         pytest.param(b'{"queryId": ' + b"[" * 100_000, None, id="nested-without-end"),
     ],
 )
@@ -108,6 +123,22 @@ def test_body_over_4_mib_is_413(serve: Serve) -> None:
     served = serve()
     assert post(served, b" " * (MAX_BODY_BYTES + 1)).status_code == 413
     assert post(served, b"", **{"content-length": str(MAX_BODY_BYTES + 1)}).status_code == 413
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [
+        pytest.param("0" * 5000 + "60", 200, id="leading-zeros"),
+        pytest.param("9" * 5000, 413, id="many-digits"),
+        pytest.param(str(MAX_BODY_BYTES), 200, id="the-most"),
+        pytest.param("0" * 5000 + str(MAX_BODY_BYTES + 1), 413, id="one-more-after-zeros"),
+        pytest.param("\u00b2", 200, id="no-number"),
+    ],
+)
+def test_declared_length_is_compared_however_it_is_written(serve: Serve, length: str, status: int) -> None:
+    content = json.dumps(WHOLE).encode()
+    reply = serve().data("POST", "/v1/route", content=content, headers=[(b"content-length", length.encode("latin-1"))])
+    assert reply.status_code == status
 
 
 def test_body_over_4_mib_without_a_length_is_413(serve: Serve) -> None:
@@ -169,7 +200,7 @@ def test_without_a_submission_time_the_clock_is_logged(serve: Serve) -> None:
 def test_pinned_version_is_404_unless_loaded(serve: Serve) -> None:
     served = serve()
     version = served.route("select 1").headers["X-Model-Version"]
-    for pin in ("v1.0.0", version):
+    for pin in ("v1.0.0", version, f"{version} "):
         assert served.route("select 1", headers={"X-Model-Version": pin}).json()["modelVersion"] == version
     reply = served.route("select 1", headers={"X-Model-Version": "v9"})
     assert (reply.status_code, reply.json()["queryId"]) == (404, "q-1")

@@ -13,6 +13,7 @@ from serving.trino_gateway.wire import read_gateway_body
 from smart_routing.features.statement import StatementKind
 from smart_routing.labels import QueryWeight
 from smart_routing.policy import Match, Override
+from smart_routing.request import MAX_NAME_LENGTH
 from smart_routing.rollout import Rollout, RouterMode, Treatment
 from smart_routing.routing import Reason
 from tests.served import Served
@@ -139,6 +140,18 @@ def test_odd_statement_is_decided(serve: Serve, sql: str, reason: Reason) -> Non
 )
 def test_header_of_a_client_does_no_harm(serve: Serve, header: str, value: str) -> None:
     assert serve().gateway(body("new_query"), headers={header: value}).json()["routingGroup"] == "small"
+
+
+@pytest.mark.parametrize("header", ["user", "source", "catalog", "schema", "trace-token"])
+def test_name_that_is_too_long_goes_to_large_undecided(serve: Serve, header: str) -> None:
+    served, question = serve(), {"trinoQueryProperties": {"body": "select 1"}}
+    asked = [
+        served.gateway(question, headers={f"x-trino-{header}": "n" * length}).json()["routingGroup"]
+        for length in (MAX_NAME_LENGTH, MAX_NAME_LENGTH + 1)
+    ]
+    assert asked == ["small", "large"]
+    assert served.metric("smart_routing_gateway_replies_total", outcome="bad_body") == 1
+    assert len(served.decisions()) == 1
 
 
 def test_live_transaction_goes_to_large(serve: Serve) -> None:
