@@ -1,11 +1,11 @@
 """A model version on disk: the files of a bundle, the manifest that vouches for them, and the way to read both."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from smart_routing.errors import BundleError, SettingsError
 from smart_routing.features.schema import DENSE_NAMES, SCHEMA_HASH
@@ -23,6 +23,11 @@ FEATURE_SCHEMA: Final = "feature_schema.json"
 LABEL: Final = "label.json"
 GOLDEN: Final = "golden.jsonl"
 CONTENT: Final = (MODEL, BOOSTER, VOCABULARY, THRESHOLD, FEATURE_SCHEMA, LABEL, GOLDEN)
+
+MOST_LIMITS: Final = ParseLimits(bytes=2**20, depth=1000, tokens=20_000, type_depth=12)
+"""The widest caps that a model may be trained under: beyond them a statement could hold a router up."""
+
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,19 +135,15 @@ def read_bundle(folder: Path, *, manifest_sha256: str | None = None) -> Bundle:
     """
     manifest = _manifest(folder, manifest_sha256)
     content = _verified(folder, manifest)
-    limits = _parse_limits(content[FEATURE_SCHEMA])
-    try:
-        return Bundle(
-            manifest_sha256=_digest(manifest),
-            model=content[MODEL],
-            vocabulary=Vocabulary.from_bytes(content[VOCABULARY]),
-            threshold=Threshold.from_bytes(content[THRESHOLD]),
-            label_rule=LabelRule.from_json(json.loads(content[LABEL])),
-            parse_limits=limits,
-            golden=tuple(GoldenRow(**json.loads(line)) for line in content[GOLDEN].splitlines()),
-        )
-    except (ValueError, KeyError, TypeError, SettingsError) as error:
-        raise BundleError(f"bundle in {folder.name} cannot be read: {error!r}") from error
+    return Bundle(
+        manifest_sha256=_digest(manifest),
+        model=content[MODEL],
+        parse_limits=_part(content, FEATURE_SCHEMA, _parse_limits),
+        vocabulary=_part(content, VOCABULARY, Vocabulary.from_bytes),
+        threshold=_part(content, THRESHOLD, Threshold.from_bytes),
+        label_rule=_part(content, LABEL, lambda data: LabelRule.from_json(json.loads(data))),
+        golden=_part(content, GOLDEN, _golden),
+    )
 
 
 def read_booster(folder: Path, *, manifest_sha256: str) -> bytes:
@@ -169,7 +170,7 @@ def _verified(folder: Path, manifest: bytes) -> dict[str, bytes]:
     """Every content file, its digest compared with the manifest's."""
     try:
         expected: dict[str, str] = json.loads(manifest)["files"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BundleError(f"{MANIFEST} cannot be read: {error!r}") from error
     if not isinstance(expected, dict) or set(expected) != set(CONTENT):
         raise BundleError(f"{MANIFEST} does not list exactly {', '.join(CONTENT)}")
@@ -180,16 +181,28 @@ def _verified(folder: Path, manifest: bytes) -> dict[str, bytes]:
     return content
 
 
+def _part(content: Mapping[str, bytes], name: str, parse: Callable[[bytes], _Part]) -> _Part:
+    try:
+        return parse(content[name])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SettingsError) as error:
+        raise BundleError(f"{name} of the bundle cannot be read: {error!r}") from error
+
+
 def _parse_limits(content: bytes) -> ParseLimits:
     """The caps that a bundle's feature schema records; raises `BundleError` for the schema of another code."""
-    try:
-        document = json.loads(content)
-        found, limits = document["hash"], ParseLimits(**document["parse_limits"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{FEATURE_SCHEMA} cannot be read: {error!r}") from error
-    if found != SCHEMA_HASH:
-        raise BundleError(f"feature schema of the bundle is {found}: this code has {SCHEMA_HASH}")
+    document = json.loads(content)
+    found, limits = document["hash"], ParseLimits(**document["parse_limits"])
+    if found != SCHEMA_HASH or document["dense"] != list(DENSE_NAMES):
+        raise BundleError(f"feature schema of the bundle is {found}: this code has {SCHEMA_HASH}, and its columns")
+    for name, value in asdict(limits).items():
+        most = getattr(MOST_LIMITS, name)
+        if not isinstance(value, int) or not 0 < value <= most:
+            raise BundleError(f"parse limit {name} of the bundle is {value!r}: expected 1 to {most}")
     return limits
+
+
+def _golden(content: bytes) -> tuple[GoldenRow, ...]:
+    return tuple(GoldenRow(**json.loads(line)) for line in content.splitlines())
 
 
 def _digest(data: bytes) -> str:

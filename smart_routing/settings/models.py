@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from smart_routing.bundle import MOST_LIMITS
 from smart_routing.features.statement import DEFAULT_LIMITS, ParseLimits
 from smart_routing.settings.base import PREFIX, Settings
 
@@ -48,15 +49,29 @@ class FeatureSettings(Settings):
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}FEATURES_")
 
-    max_bytes: int = Field(DEFAULT_LIMITS.bytes, gt=0, le=2**20, description="Bytes of SQL up to which it is parsed.")
+    max_bytes: int = Field(
+        DEFAULT_LIMITS.bytes,
+        gt=0,
+        le=MOST_LIMITS.bytes,
+        description="Bytes of SQL up to which training parses it, and the model's routers.",
+    )
     max_depth: int = Field(
-        DEFAULT_LIMITS.depth, gt=0, le=1000, description="Nested brackets up to which SQL is parsed."
+        DEFAULT_LIMITS.depth,
+        gt=0,
+        le=MOST_LIMITS.depth,
+        description="Nested brackets up to which SQL is parsed, as above.",
     )
     max_tokens: int = Field(
-        DEFAULT_LIMITS.tokens, gt=0, description="Tokens up to which SQL is parsed, as the parser reads them."
+        DEFAULT_LIMITS.tokens,
+        gt=0,
+        le=MOST_LIMITS.tokens,
+        description="Tokens, as the parser reads them, up to which SQL is parsed, as above.",
     )
     max_type_depth: int = Field(
-        DEFAULT_LIMITS.type_depth, gt=0, le=12, description="Nested type constructors up to which SQL is parsed."
+        DEFAULT_LIMITS.type_depth,
+        gt=0,
+        le=MOST_LIMITS.type_depth,
+        description="Nested type constructors up to which SQL is parsed, as above.",
     )
 
     def parse_limits(self) -> ParseLimits:

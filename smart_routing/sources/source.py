@@ -15,13 +15,15 @@ MANIFEST_DIGEST: Final = f"{Path(MANIFEST).stem}.sha256"
 FILES: Final = (MANIFEST, *CONTENT)
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_VERSION: Final = re.compile(r"[A-Za-z0-9._+-]{1,100}")
+"""Replies tell the version in a header, the decision log and metrics in a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleRef:
     """One version as a source names it: its number without the `v`, and the manifest's digest, which identifies it.
 
-    `quarantined` is the reason a version must not be served. Raises `BundleError` for what is no digest.
+    `quarantined` is the reason a version must not be served. Raises `BundleError` for what is no digest, or no name.
     """
 
     version: str
@@ -30,6 +32,10 @@ class BundleRef:
     quarantined: str | None = None
 
     def __post_init__(self) -> None:
+        if not _VERSION.fullmatch(self.version):
+            raise BundleError(
+                f"{self.location[:200]!r}: version is {self.version[:80]!r}: expected up to 100 of A-Z a-z 0-9 . _ + -"
+            )
         if not _SHA256.fullmatch(self.manifest_sha256):
             raise BundleError(
                 f"{self.location}: manifest digest is {self.manifest_sha256[:80]!r}: expected 64 hex digits"

@@ -74,6 +74,17 @@ def test_folder_needs_the_digest_of_its_manifest(folder: Path, content: str | No
         FolderSource(folder).resolve()
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["v13-\u65e5\u672c", "v14\nX-Evil: 1", "v 15", "v" + "1" * 101],
+    ids=["foreign", "two-lines", "blank", "long"],
+)
+def test_folder_whose_name_is_no_version_is_refused(tmp_path: Path, name: str) -> None:
+    JoinModel().publish(tmp_path / name)
+    with pytest.raises(BundleError, match=r"version is .*: expected up to 100 of A-Z"):
+        FolderSource(tmp_path / name).resolve()
+
+
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(RegistryError, match="nowhere is not a folder"):
         FolderSource(tmp_path / "nowhere").resolve()

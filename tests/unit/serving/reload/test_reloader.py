@@ -1,3 +1,4 @@
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +14,10 @@ from serving.reload.model_swap import Keeping, ModelSwap
 from serving.reload.quarantine import Quarantine
 from serving.reload.reloader import LAST_KNOWN_GOOD, REFUSAL_LASTS, Reloader, ReloadOutcome
 from serving.reload.tripwire import Subject, Tripwire
-from smart_routing.bundle import MODEL, THRESHOLD, write_bundle
+from smart_routing.bundle import FEATURE_SCHEMA, LABEL, MODEL, THRESHOLD, feature_schema_bytes, write_bundle
 from smart_routing.errors import RegistryError, SmartRoutingError, UnknownModelVersionError
 from smart_routing.features.schema import SCHEMA_HASH
+from smart_routing.features.statement import DEFAULT_LIMITS
 from smart_routing.router import Router
 from smart_routing.sources.source import FILES, BundleRef, FolderSource
 from smart_routing.sources.store import BundleStore
@@ -116,6 +118,11 @@ def rig(tmp_path: Path) -> Rig:
     return Rig(tmp_path, FakeSource(publish(tmp_path, "1")))
 
 
+def schema(**changes: Any) -> bytes:
+    """This code's feature schema but for `changes`."""
+    return json.dumps(json.loads(feature_schema_bytes(DEFAULT_LIMITS)) | changes).encode()
+
+
 def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
@@ -178,6 +185,31 @@ def test_whole_bundle_of_nonsense_is_refused(rig: Rig, tmp_path: Path, name: str
     rig.reloader.start()
     rig.source.ref = _publish_content(tmp_path / "v2", JoinModel().content() | {name: b"nonsense"})
     assert (rig.reloader.check(), rig.serving) == (ReloadOutcome.REJECTED, "v1")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        pytest.param(THRESHOLD, b"{}", "threshold.json of the bundle cannot be read: KeyError", id="no-certificate"),
+        pytest.param(THRESHOLD, b"[" * 100_000, "threshold.json of the bundle cannot be read", id="nested-without-end"),
+        pytest.param(LABEL, b"[]", "label.json of the bundle cannot be read", id="label-is-a-list"),
+        pytest.param(FEATURE_SCHEMA, schema(dense=["other"]), "and its columns", id="columns-of-another"),
+        *(
+            pytest.param(
+                FEATURE_SCHEMA,
+                schema(parse_limits={limit: 10**9}),
+                f"parse limit {limit} of",
+                id=f"no-{limit}",
+            )
+            for limit in ("bytes", "depth", "tokens", "type_depth")
+        ),
+        pytest.param(FEATURE_SCHEMA, schema(parse_limits={"depth": "9"}), "is '9': expected 1 to 1000", id="text"),
+    ],
+)
+def test_file_that_cannot_be_meant_is_named(rig: Rig, tmp_path: Path, name: str, content: bytes, said: str) -> None:
+    rig.source.ref = _publish_content(tmp_path / "v2", JoinModel().content() | {name: content})
+    assert rig.reloader.check() == ReloadOutcome.REJECTED
+    assert said in str(rig.reloader.status.last_refusal)
 
 
 def _publish_content(folder: Path, content: dict[str, bytes]) -> BundleRef:
