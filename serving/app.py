@@ -54,6 +54,8 @@ _log = logging.getLogger(__name__)
 LOG_FLUSH_SECONDS: Final = 0.2
 LOAD_PAUSE_SECONDS: Final = 0.003
 """After each statement that a new version is tried on, so that few decisions meet one, and none a row of them."""
+LOOK_STOP_SECONDS: Final = 0.5
+"""For a look under way at the end: it may wait for others, and nobody reads what it leaves half done."""
 GATEWAY_TIMEOUT_SECONDS: Final = 2.0
 WATCH_PATIENCE_SECONDS: Final = 1.5
 """For S3: a look that takes longer would hold up the start, the expiry of overrides, and the next look."""
@@ -82,10 +84,10 @@ class Components:
     async def lifespan(self, _: FastAPI) -> AsyncIterator[DataState]:
         """From the first look at the source to the last row of the decision log."""
         async with AsyncExitStack() as stack:
-            await asyncio.to_thread(self._look_first)
+            next_look = await asyncio.to_thread(self._look_first)
             self.garbage.start()
             stack.callback(self.garbage.stop)
-            for background in self._backgrounds():
+            for background in self._backgrounds(next_look):
                 background.start()
                 stack.push_async_callback(asyncio.to_thread, background.stop)
             if self.settings.admin_port:
@@ -96,24 +98,25 @@ class Components:
         if self.decision_log is not None:
             self._flush(self.decision_log)
 
-    def _look_first(self) -> None:
+    def _look_first(self) -> float:
+        """Returns the seconds until the next look at the source."""
         if self.policy_watch is not None:
             self.policy_watch.start()
         self.known_heavy_watch.step()
         self.admin_port.history.step()
-        self.admin_port.reloader.start()
+        return self.admin_port.reloader.start()
 
-    def _backgrounds(self) -> list[Background]:
-        poll = self.settings.poll_seconds
+    def _backgrounds(self, next_look: float) -> list[Background]:
+        looking = partial(Background, stop_seconds=LOOK_STOP_SECONDS)
         backgrounds = [
-            Background("model-reloader", self.admin_port.reloader.step, first_delay=poll),
-            Background("known-heavy-watch", self.known_heavy_watch.step),
-            Background("history-watch", self.admin_port.history.step),
+            looking("model-reloader", self.admin_port.reloader.step, first_delay=next_look),
+            looking("known-heavy-watch", self.known_heavy_watch.step),
+            looking("history-watch", self.admin_port.history.step),
             Background("idle-collection", self.garbage.step),
             Background("tripwire", self.tripwire.step),
         ]
         if self.policy_watch is not None:
-            backgrounds.append(Background("policy-watch", self.policy_watch.step))
+            backgrounds.append(looking("policy-watch", self.policy_watch.step))
         if self.decision_log is not None:
             backgrounds.append(Background("decision-log", partial(self._flush, self.decision_log)))
         return backgrounds

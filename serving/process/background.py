@@ -23,11 +23,14 @@ class Background:
         *,
         first_delay: float = 0.0,
         after_failure: float = AFTER_FAILURE_SECONDS,
+        stop_seconds: float = STOP_SECONDS,
     ) -> None:
+        """`stop_seconds`: how long the end waits for a step under way, which it then leaves behind."""
         self._name = name
         self._step = step
         self._first_delay = first_delay
         self._after_failure = after_failure
+        self._stop_seconds = stop_seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
@@ -35,9 +38,9 @@ class Background:
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the step under way; waits for it, up to 15 s."""
+        """End after the step under way; waits for it, but not for ever."""
         self._stopping.set()
-        self._thread.join(STOP_SECONDS)
+        self._thread.join(self._stop_seconds)
 
     def _run(self) -> None:
         delay = self._first_delay

@@ -101,13 +101,14 @@ class Reloader:
     def quarantined(self) -> Quarantined | None:
         return self._quarantine.held
 
-    def start(self) -> ReloadOutcome:
-        """The first look; where it gives nothing, the last known good version serves."""
-        outcome = self.check()
-        if self._swap.in_force is None:
-            with self._lock:
-                self._load_last_known_good()
-        return outcome
+    def start(self) -> float:
+        """The last known good version serves, whatever the source is up to; without one what the source names.
+
+        Returns the seconds until the next look, which is the first where none was taken yet.
+        """
+        with self._lock:
+            self._load_last_known_good()
+        return 0.0 if self._swap.in_force else self.step()
 
     def step(self) -> float:
         """One look; returns the seconds until the next: `poll_seconds` at most, so that what the source names is seen

@@ -24,6 +24,23 @@ class FailingOnce:
         return 3600.0
 
 
+def test_end_does_not_wait_for_ever_for_a_step_under_way() -> None:
+    began, goes_on = Event(), Event()
+
+    def step() -> float:
+        began.set()
+        goes_on.wait(10.0)
+        return 3600.0
+
+    background = Background("model-reloader", step, stop_seconds=0.01)
+    background.start()
+    assert began.wait(10.0)
+    background.stop()
+    assert not goes_on.is_set()
+    goes_on.set()
+    background.stop()
+
+
 def test_step_that_fails_is_told_by_type_and_place_and_comes_again(caplog: pytest.LogCaptureFixture) -> None:
     step = FailingOnce()
     background = Background("event-sync", step, after_failure=0.0)
