@@ -12,6 +12,7 @@ from uvicorn.protocols.http.flow_control import CLOSE_HEADER
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.process.accepting import Acceptor, refuse_connections
+from serving.process.connection import Connection
 
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than the minute that trino-gateway's client keeps a connection, so that it is not ours that ends first."""
@@ -57,8 +58,8 @@ class Server(uvicorn.Server):
         while self.server_state.connections and asyncio.get_running_loop().time() < ends:
             await asyncio.sleep(0.01)
 
-    def _connection(self) -> HttpToolsProtocol:
-        return HttpToolsProtocol(self.config, self.server_state, self.lifespan.state)
+    def _connection(self) -> Connection:
+        return Connection(self.config, self.server_state, self.lifespan.state)
 
 
 def serve(app: ASGIApp, listener: socket.socket, *, drain_seconds: float, owns_listener: bool) -> None:
@@ -72,7 +73,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     """Logs are the process's; headers that say who serves or where a proxy was are left out."""
     return uvicorn.Config(
         app,
-        http=HttpToolsProtocol,
+        http=Connection,
         ws="none",
         interface="asgi3",
         lifespan="on",
