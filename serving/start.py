@@ -2,8 +2,9 @@
 
 import gc
 import sys
+from collections.abc import Callable
 
-from serving.app import Components, assemble
+from serving.app import assemble
 from serving.process.accepting import bind
 from serving.process.server import serve
 from serving.process.workers import Workers
@@ -16,20 +17,26 @@ def start() -> int:
     """Serve until a signal; settings that cannot be used end it with one line and exit code 2."""
     configure_logging(sys.stderr)
     try:
-        settings = ServingSettings.load()
-        components = assemble(settings)
-        listener = bind(settings.host, settings.port)
+        return _start()
     except SmartRoutingError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+
+
+def _start() -> int:
+    settings = ServingSettings.load()
+    components = assemble(settings)
+    listener = bind(settings.host, settings.port)
     gc.freeze()  # code is never garbage, and workers share the pages of what nobody looks through
     gc.enable()
 
-    def work(parts: Components) -> None:
-        is_alone = settings.workers == 1
-        serve(parts.data_app(), listener, drain_seconds=settings.drain_seconds, owns_listener=is_alone)
+    drain = settings.drain_seconds
+
+    def work(beat: Callable[[], None]) -> None:
+        parts = assemble(settings, is_prepared=True)
+        serve(parts.data_app(), listener, drain_seconds=drain, owns_listener=False, beat=beat)
 
     if settings.workers > 1:
-        return Workers(settings.workers, lambda: work(assemble(settings, is_prepared=True)), listener=listener).run()
-    work(components)
+        return Workers(settings.workers, work, listener=listener, drain_seconds=drain).run()
+    serve(components.data_app(), listener, drain_seconds=drain, owns_listener=True)
     return 0

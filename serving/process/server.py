@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -13,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from serving.process.accepting import Acceptor, refuse_connections
 from serving.process.connection import Connection
+from smart_routing.errors import SettingsError
 
 KEEP_ALIVE_SECONDS: Final = 75
 """Longer than the minute that trino-gateway's client keeps a connection, so that it is not ours that ends first."""
@@ -29,16 +31,30 @@ class Server(uvicorn.Server):
     way then is lost.
     """
 
-    def __init__(self, config: uvicorn.Config, *, drain_seconds: float, owns_listener: bool) -> None:
-        """`drain_seconds` is how long silent connections stay; `owns_listener`: no other process accepts from it."""
+    def __init__(
+        self, config: uvicorn.Config, *, drain_seconds: float, owns_listener: bool, beat: Callable[[], None]
+    ) -> None:
+        """`drain_seconds` is how long silent connections stay; `owns_listener`: no other process accepts from it.
+
+        `beat` is called about ten times a second while the event loop turns.
+        """
         super().__init__(config)
+        self._beat = beat
         self._drain_seconds = drain_seconds
         self._owns_listener = owns_listener
         self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=[])  # the application; it listens to nothing
-        self._acceptors = [Acceptor(listener, self._connection) for listener in sockets or ()]
+        try:
+            self._acceptors = [Acceptor(listener, self._connection) for listener in sockets or ()]
+        except OSError as error:
+            await self.lifespan.shutdown()
+            raise SettingsError(f"data port: another process listens there: {error.strerror}") from error
+
+    async def on_tick(self, counter: int) -> bool:
+        self._beat()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for listener in (sockets or ()) if self._owns_listener else ():
@@ -62,9 +78,23 @@ class Server(uvicorn.Server):
         return Connection(self.config, self.server_state, self.lifespan.state)
 
 
-def serve(app: ASGIApp, listener: socket.socket, *, drain_seconds: float, owns_listener: bool) -> None:
-    """`app` on `listener` until a signal, which after the drain ends the process as signals do."""
-    server = Server(_config(app), drain_seconds=drain_seconds, owns_listener=owns_listener)
+def unheard() -> None:
+    """A beat that nobody listens to."""
+
+
+def serve(
+    app: ASGIApp,
+    listener: socket.socket,
+    *,
+    drain_seconds: float,
+    owns_listener: bool,
+    beat: Callable[[], None] = unheard,
+) -> None:
+    """`app` on `listener` until a signal, which after the drain ends the process as signals do.
+
+    Raises `SettingsError` where another process listens there: sockets that do not listen yet may share an address.
+    """
+    server = Server(_config(app), drain_seconds=drain_seconds, owns_listener=owns_listener, beat=beat)
     with suppress(KeyboardInterrupt), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve(sockets=[listener]))
 

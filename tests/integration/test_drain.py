@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +19,7 @@ import pytest
 from uvicorn.config import STARTUP_FAILURE
 
 from infra.local.processes import LOOPBACK, free_port, running
+from infra.local.servers.programs import ROOT
 from infra.local.servers.router import router
 from smart_routing.protocol import ROUTE_PATH
 from tests.bundles import JoinModel
@@ -161,6 +164,73 @@ def test_port_that_another_has_is_told_in_one_line(tmp_path: Path) -> None:
         done = Shell(environment).python("-m", "serving")
     assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
     assert done.stderr == f"data port: {LOOPBACK} port {port} cannot be had: Address already in use\n"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_router_that_is_late_at_a_port_ends_with_one_line(tmp_path: Path, workers: int) -> None:
+    registry = socket.create_server((LOOPBACK, 0))
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind((LOOPBACK, 0))  # as a router does before it listens
+        environment = own_environment(
+            tmp_path,
+            SMART_ROUTING_SERVING_SOURCE="models:/query-weight-classifier@production",
+            SMART_ROUTING_REGISTRY_URI=f"http://{LOOPBACK}:{registry.getsockname()[1]}",
+            SMART_ROUTING_SERVING_PORT=str(other.getsockname()[1]),
+            SMART_ROUTING_SERVING_WORKERS=str(workers),
+            SMART_ROUTING_SERVING_ADMIN_PORT="0",
+        )
+        command = [sys.executable, "-m", "serving"]
+        with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as late:
+            asked, _ = registry.accept()  # its first look: the port is bound by now
+            other.listen()
+            asked.close()
+            registry.close()
+            _, told = late.communicate(timeout=30)
+    lines = [line for line in told.splitlines() if not line.startswith("{")]
+    assert late.returncode == 2
+    assert set(lines) == {"data port: another process listens there: Address already in use"}
+
+
+def stop_one(pid: int) -> int:
+    """One of a router's two workers is stopped: it neither answers nor hears a signal, as in a parse without end."""
+    wait_until(lambda: len(tree([pid])) == 3, seconds=30)
+    worker = min(tree([pid]) - {pid})
+    os.kill(worker, signal.SIGSTOP)
+    return worker
+
+
+def test_worker_that_is_stuck_is_replaced(tmp_path: Path) -> None:
+    JoinModel().publish(tmp_path / "v1")
+    environment = own_environment(
+        tmp_path,
+        SMART_ROUTING_SERVING_SOURCE=str(tmp_path / "v1"),
+        SMART_ROUTING_SERVING_WORKERS="2",
+        SMART_ROUTING_SERVING_ADMIN_PORT=str(free_port()),
+    )
+    with running(router(tmp_path / "router", free_port(), environment=environment)) as process:
+        time.sleep(2.0)  # both workers are up
+        stuck = stop_one(process.pid)
+        wait_until(lambda: stuck not in tree([process.pid]) and len(tree([process.pid])) == 3, seconds=30)
+        process.terminate()
+        assert process.wait(15) == 0
+
+
+def test_worker_that_does_not_hear_the_end_is_killed(tmp_path: Path) -> None:
+    JoinModel().publish(tmp_path / "v1")
+    environment = own_environment(
+        tmp_path,
+        SMART_ROUTING_SERVING_SOURCE=str(tmp_path / "v1"),
+        SMART_ROUTING_SERVING_WORKERS="2",
+        SMART_ROUTING_SERVING_ADMIN_PORT=str(free_port()),
+        SMART_ROUTING_SERVING_DRAIN_SECONDS="0",
+    )
+    with running(router(tmp_path / "router", free_port(), environment=environment)) as process:
+        processes = tree([process.pid])
+        stop_one(process.pid)
+        process.terminate()
+        assert process.wait(30) == 0
+    assert alive(processes) == set()
 
 
 def test_connections_that_stay_silent_do_not_keep_the_router(tmp_path: Path) -> None:

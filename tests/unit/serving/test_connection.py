@@ -14,7 +14,8 @@ from uvicorn.server import ServerState
 from serving.process.connection import MAX_HEAD_BYTES, Connection
 
 UPGRADE: Final = b"Connection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: AAEAAEAAAAIAAAAB\r\nUpgrade: h2c\r\n"
-SOON: Final = {"arrival_seconds": 0.05, "look_seconds": 0.01}
+NEVER: Final = 60.0
+SOON: Final = 0.05
 
 
 async def tell(scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,7 +51,7 @@ def ask(
             ServerState(),
             {},
             arrival_seconds=arrival_seconds,
-            look_seconds=look_seconds,
+            look_seconds=arrival_seconds / 5,
         )
         await asyncio.get_running_loop().connect_accepted_socket(make, theirs)
         reader, writer = await asyncio.open_connection(sock=ours)
@@ -138,10 +139,10 @@ def test_nonsense_is_a_400() -> None:
     ],
 )
 def test_connection_whose_request_does_not_come_is_closed(sent: bytes) -> None:
-    assert ask(sent, stays_open=True, **SOON) == b""
+    assert ask(sent, stays_open=True, arrival_seconds=SOON) == b""
 
 
 @pytest.mark.parametrize("after", [b"\r\n", b"POST /b"], ids=["an-empty-line", "half-a-head"])
 def test_connection_whose_next_request_does_not_come_is_closed(after: bytes) -> None:
-    reply = ask(after, first=post(b"/a", b""), stays_open=True, **SOON)
+    reply = ask(after, first=post(b"/a", b""), stays_open=True, arrival_seconds=SOON)
     assert reply.count(b"HTTP/1.1 200 OK") == 1
