@@ -10,6 +10,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache, partial
 from hashlib import sha256
+from io import RawIOBase
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Any, Final
@@ -200,40 +201,68 @@ class DecisionLog:
 
     def _write(self, day: date, lines: list[bytes]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / f"decisions-{day.isoformat()}.{self._writer}.jsonl").open("ab") as file:
+        path = self._folder / f"decisions-{day.isoformat()}.{self._writer}.jsonl"
+        with path.open("ab", buffering=0) as file:
             room = self._day_bytes - file.tell()
             content = b"".join(lines)
             if len(content) > room:
                 self._lost += len(lines)
                 return
-            file.write(content)
+            _append(file, content)
         self.written += len(lines)
+
+
+def _append(file: RawIOBase, content: bytes) -> None:
+    """All of it or nothing: a line that a full disk cut off would run into the next one."""
+    end, rest = file.tell(), memoryview(content)
+    try:
+        while rest:
+            rest = rest[file.write(rest) or 0 :]
+    except OSError:
+        file.truncate(end)
+        raise
 
 
 def read_decisions(path: Path, *, written_since: datetime | None = None) -> Iterator[LoggedDecision]:
     """Rows of a decision log, a file or a folder, in the order of files and lines; vectors exactly as they were.
 
     Files of a folder last written to before `written_since` are not read. A last line that is still being written is
-    left out. Raises `QueryLogError` for a line that is no decision.
+    left out, as are lines that a disk or a power cut has torn, of which the log tells. Raises `QueryLogError` for a
+    line that is whole and no decision.
     """
     oldest = written_since.timestamp() if written_since else 0.0
     folder = (file for file in sorted(path.glob("decisions-*.jsonl")) if file.stat().st_mtime >= oldest)
     for file in folder if path.is_dir() else (path,):
-        with file.open("rb") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.endswith(b"\n"):
-                    yield _decode(line, place=f"{file.name}:{number}")
+        yield from _rows(file)
+
+
+def _rows(file: Path) -> Iterator[LoggedDecision]:
+    torn = 0
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                continue
+            row = _decode(line, place=f"{file.name}:{number}")
+            if row is None:
+                torn += 1
+            else:
+                yield row
+    if torn:
+        log_event(_log, "decision_log_torn", level=logging.WARNING, file=file.name, lines=torn)
 
 
 def _encode(row: LoggedDecision) -> bytes:
     return msgspec.json.encode(row, enc_hook=_array_to_json) + b"\n"
 
 
-def _decode(line: bytes, *, place: str) -> LoggedDecision:
+def _decode(line: bytes, *, place: str) -> LoggedDecision | None:
+    """None for a line that is no whole JSON."""
     try:
         return _decoder.decode(line)
-    except msgspec.MsgspecError as error:
+    except msgspec.ValidationError as error:
         raise QueryLogError(f"{place} is no decision: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _array_to_json(value: Any) -> list[float]:

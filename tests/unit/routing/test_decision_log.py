@@ -1,5 +1,7 @@
 import json
 import os
+import resource
+import signal
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +19,7 @@ from smart_routing.decision_log import (
 )
 from smart_routing.errors import QueryLogError, SettingsError
 from smart_routing.labels import QueryWeight
+from smart_routing.logs import JsonFormatter
 from smart_routing.request import Request
 from smart_routing.rollout import Treatment
 from smart_routing.routing import Reason, RoutingDecision
@@ -132,6 +135,38 @@ def test_line_being_written_is_left_out_and_a_foreign_one_is_told(tmp_path: Path
     path.write_bytes(whole + b"{}\n")
     with pytest.raises(QueryLogError, match=r"jsonl:2 is no decision"):
         list(read_decisions(path))
+
+
+def test_disk_that_fills_up_leaves_no_line_in_halves(tmp_path: Path) -> None:
+    log = DecisionLog(tmp_path, writer="1")
+    log.append(row("a"))
+    log.flush()
+    (path,) = tmp_path.iterdir()
+    usual, signalled = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, usual[1]))
+    try:
+        log.append(row("b"))
+        log.flush()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+        signal.signal(signal.SIGXFSZ, signalled)
+    log.append(row("c"))
+    log.flush()
+    assert [found.query_id for found in read_decisions(tmp_path)] == ["a", "c"]
+    assert (log.written, log.dropped) == (2, 1)
+
+
+def test_line_that_was_torn_costs_no_other(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = DecisionLog(tmp_path, writer="1")
+    for query_id in ("a", "b", "c", "d"):
+        log.append(row(query_id))
+    log.flush()
+    (path,) = tmp_path.iterdir()
+    a, b, c, d = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(a + b[:100] + c + d)
+    assert [found.query_id for found in read_decisions(tmp_path)] == ["a", "d"]
+    (line,) = (json.loads(JsonFormatter().format(record)) for record in caplog.records)
+    assert (line["event"], line["file"], line["lines"]) == ("decision_log_torn", path.name, 1)
 
 
 def test_key_is_made_once_and_shared(tmp_path: Path) -> None:
