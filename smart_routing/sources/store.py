@@ -1,6 +1,7 @@
 """`BundleStore`: verified bundles on local disk, and which of them was served last."""
 
 import json
+import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,9 +12,14 @@ from typing import Final
 
 from smart_routing.bundle import Bundle, read_booster, read_bundle
 from smart_routing.errors import BundleError
+from smart_routing.logs import log_event
 from smart_routing.sources.source import BundleRef
 
+_log = logging.getLogger(__name__)
+
 KEPT_BUNDLES: Final = 4
+
+Download = Callable[[BundleRef, Path], None]
 
 
 class BundleStore:
@@ -24,21 +30,32 @@ class BundleStore:
         self._bundles = root / "bundles"
         self._pointer = root / "last-known-good.json"
 
-    def fetch(self, ref: BundleRef, download: Callable[[BundleRef, Path], None]) -> Bundle:
-        """The verified bundle of `ref`, downloaded unless it is here, else `BundleError` or what `download` raises."""
-        folder = self._bundles / ref.manifest_sha256
+    def fetch(self, ref: BundleRef, download: Download) -> Bundle:
+        """The verified bundle of `ref`, downloaded unless it is here, else `BundleError` or what `download` raises.
+
+        Where this disk is full or read-only, it is read by way of the system's temporary folder, and not kept.
+        """
         with suppress(BundleError):
             bundle = self.read(ref)
-            os.utime(folder)
+            with suppress(OSError):
+                os.utime(self._bundles / ref.manifest_sha256)
             return bundle
+        try:
+            return self._keep(ref, download)
+        except OSError as error:
+            reason = error.strerror
+            log_event(_log, "bundle_not_kept", level=logging.WARNING, version=ref.version, reason=reason)
+        with TemporaryDirectory() as scratch:
+            return _downloaded(ref, download, Path(scratch))
+
+    def _keep(self, ref: BundleRef, download: Download) -> Bundle:
         self._bundles.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=self._bundles, prefix=".incoming-") as scratch:
             incoming = Path(scratch) / "bundle"
             incoming.mkdir()
-            download(ref, incoming)
-            bundle = read_bundle(incoming, manifest_sha256=ref.manifest_sha256)
+            bundle = _downloaded(ref, download, incoming)
             _sync(incoming)
-            self._adopt(incoming, folder)
+            self._adopt(incoming, self._bundles / ref.manifest_sha256)
         return bundle
 
     def has(self, ref: BundleRef) -> bool:
@@ -89,6 +106,11 @@ class BundleStore:
         folders = [path for path in self._bundles.iterdir() if not path.name.startswith(".") and path.name != keep]
         for path in sorted(folders, key=_last_used, reverse=True)[KEPT_BUNDLES - 1 :]:
             rmtree(path, ignore_errors=True)
+
+
+def _downloaded(ref: BundleRef, download: Download, folder: Path) -> Bundle:
+    download(ref, folder)
+    return read_bundle(folder, manifest_sha256=ref.manifest_sha256)
 
 
 def _last_used(path: Path) -> float:

@@ -31,7 +31,7 @@ class FakeSource:
 
     ref: BundleRef
     error: SmartRoutingError | None = None
-    download_error: SmartRoutingError | None = None
+    download_error: Exception | None = None
     downloads: list[str] = field(default_factory=list)
     report_error: SmartRoutingError | None = None
     reported: list[tuple[str, datetime]] = field(default_factory=list)
@@ -345,9 +345,17 @@ def test_old_bundles_are_dropped_from_disk(rig: Rig, tmp_path: Path) -> None:
 def test_failure_that_nobody_foresaw_keeps_the_old_version(rig: Rig, tmp_path: Path) -> None:
     rig.reloader.start()
     rig.source.ref = publish(tmp_path, "2", per_join=0.5)
-    (tmp_path / "state" / "bundles").rename(tmp_path / "elsewhere")
-    (tmp_path / "state" / "bundles").write_text("not a folder")
+    rig.source.download_error = ZeroDivisionError("who knows")
     assert (rig.reloader.check(), rig.serving) == (ReloadOutcome.FAILED, "v1")
+
+
+def test_disk_that_keeps_nothing_costs_no_version(rig: Rig, tmp_path: Path) -> None:
+    (tmp_path / "state").rmdir()
+    (tmp_path / "state").write_text("not a folder")
+    rig.reloader.start()
+    assert rig.serving == "v1"
+    rig.source.ref = publish(tmp_path, "2", per_join=0.5)
+    assert (rig.reloader.check(), rig.serving) == (ReloadOutcome.LOADED, "v2")
 
 
 def move(rig: Rig, version: str, **changes: Any) -> None:
