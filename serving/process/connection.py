@@ -72,13 +72,10 @@ class Connection(HttpToolsProtocol):
         if self._awaited_since is None:
             self._awaited_since = self.loop.time()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._in_head:  # else it is a trailer, which comes too late to say anything
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+        self.headers = self.headers.copy()  # to which trailers go, while the request keeps the headers of its head
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
@@ -86,28 +83,28 @@ class Connection(HttpToolsProtocol):
         self._read_bytes = 0
 
     def _feed(self, data: bytes) -> None:
-        rest = memoryview(data)
-        while rest:
-            try:
-                self.parser.feed_data(rest)
-                return
-            except httptools.HttpParserUpgrade as upgrade:
-                rest = rest[upgrade.args[0] :]
-                if not self._should_upgrade():
-                    return
-            self._ask_again_without_upgrade()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay(memoryview(data)[upgrade.args[0] :])
 
     def _should_upgrade(self) -> bool:
         """Of a request that asks for an upgrade: whether uvicorn is to leave it alone, since it is asked again."""
         return self.parser.get_method() != b"CONNECT"
 
-    def _ask_again_without_upgrade(self) -> None:
-        """The parser ends such a request with its head; another one goes on where it ended."""
-        head = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
-        head += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
-        self.parser = httptools.HttpRequestParser(self)
-        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
-        self.parser.feed_data(b"\r\n".join((*head, b"", b"")))
+    def _stay(self, rest: memoryview) -> None:
+        """Of a request that asked for an upgrade the parser reads the head alone: another one reads it all without."""
+        while self._should_upgrade():
+            head = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+            head += [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn has it
+            try:
+                self.parser.feed_data(b"\r\n".join((*head, b"", b"")))
+                self.parser.feed_data(rest)
+                return
+            except httptools.HttpParserUpgrade as upgrade:
+                rest = rest[upgrade.args[0] :]
 
     def _refuse(self, status: int) -> None:
         self.transport.write(STATUS_LINE[status] + b"content-length: 0\r\nconnection: close\r\n\r\n")
