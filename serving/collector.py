@@ -25,6 +25,7 @@ from serving.events.size_failures import ListRules, SizeFailures
 from serving.events.spill import Spill, open_spill
 from serving.known_heavy.opening import open_known_heavy
 from serving.process.background import Background
+from serving.process.connection import Connection
 from smart_routing.callers import read_token
 from smart_routing.errors import SettingsError, SmartRoutingError
 from smart_routing.known_heavy.store import KnownHeavyStore
@@ -57,7 +58,7 @@ def main() -> int:
     except SmartRoutingError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    uvicorn.run(app, host=settings.host, port=settings.port, log_config=None, access_log=False)
+    uvicorn.run(app, http=Connection, host=settings.host, port=settings.port, log_config=None, access_log=False)
     return 0
 
 

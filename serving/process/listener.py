@@ -9,6 +9,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from serving.process.connection import Connection
 from smart_routing.errors import SettingsError
 
 PORTS_TRIED: Final = 16
@@ -46,7 +47,7 @@ def bind(host: str, port: int) -> socket.socket:
 async def listening(app: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
     """Serves `app` on `listener` until the block ends."""
     config = uvicorn.Config(
-        app, ws="none", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2
+        app, http=Connection, ws="none", lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=2
     )
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
