@@ -69,7 +69,8 @@ class Workers:
         if self._stopping:
             self._end_looks -= 1
         for pid, worker in self._workers.items():
-            if self._end_looks < 0 if self._stopping else self._pulses.is_stuck(worker):
+            is_lost = self._end_looks < 0 if self._stopping else self._pulses.is_stuck(worker)
+            if is_lost:
                 log_event(_log, "worker_stuck", level=logging.ERROR, worker=pid)
                 self._pulses.begin(worker)
                 os.kill(pid, signal.SIGKILL)
