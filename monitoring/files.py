@@ -39,6 +39,7 @@ def write_report(content: PageContent, folder: Path, thresholds: DriftThresholds
         "model_version": content.version,
         "verdict": content.verdict.as_json(),
         "drift": content.drift.as_json(),
+        "signals": [signal.as_json() for signal in content.signals],
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)

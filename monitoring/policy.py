@@ -94,14 +94,27 @@ def hear(signals: Iterable[Signal], false_discovery_rate: float) -> frozenset[Si
 
 
 def persistent(signals: Iterable[Signal], heard: frozenset[Signal], rules: DriftThresholds) -> list[Signal]:
-    """The newest of each signal that was heard in k of the last n windows that could tell, the newest among the k."""
+    """The newest of each signal that was heard in k of the last n windows that could tell, itself among the k.
+
+    Every short window that ended within the newest long one may be the last: what moved at noon is not unheard because
+    the night was quiet, and a report comes once a day.
+    """
+    asked = _series(signals)
+    begun = _newest_long([signal.window for series in asked for signal in series])
     spoken = []
-    for series in _series(signals):
+    for series in asked:
         rule = rules.persistence[series[-1].tier]
-        last = [signal in heard for signal in series[-rule.n :]]
-        if last[-1] and sum(last) >= rule.k:
-            spoken.append(series[-1])
+        said = [signal in heard for signal in series]
+        judged = [place for place, signal in enumerate(series) if signal.window.end > begun] or [len(series) - 1]
+        lasting = [place for place in judged if said[place] and sum(said[: place + 1][-rule.n :]) >= rule.k]
+        spoken += [series[place] for place in lasting[-1:]]
     return spoken
+
+
+def _newest_long(windows: Iterable[Window]) -> datetime:
+    """The beginning of the longest of those that end last."""
+    _, _, start = max(((w.end, w.end - w.start, w.start) for w in windows), default=(None, None, datetime.max))
+    return start
 
 
 def _answered(signals: Iterable[Signal]) -> list[Signal]:

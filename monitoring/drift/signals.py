@@ -81,14 +81,13 @@ class Drift:
         return tuple(sorted((c for c in self.columns if c.drifted), key=lambda column: -column.distance))
 
     def as_json(self) -> dict[str, Any]:
-        """Everything, as it is kept in drift.json."""
+        """As it is kept in drift.json, beside the signals of every source."""
         return {
             "window": {"start": self.window.start.isoformat(), "end": self.window.end.isoformat()},
             "reference_rows": self.reference_rows,
             "current_rows": self.current_rows,
             "independent_rows": {"reference": self.sizes[0], "current": self.sizes[1]},
             "drift_share": self.drift_share,
-            "signals": [signal.as_json() for signal in self.signals],
             "columns": [asdict(column) for column in self.columns],
         }
 

@@ -73,6 +73,22 @@ def test_a_signal_must_speak_in_two_of_three_windows_and_in_the_newest(
     assert judge(signals, RULES).kind == kind
 
 
+@pytest.mark.parametrize(
+    ("spoke", "kind"),
+    [
+        pytest.param((True, True, False, False), "retrain", id="in the day's first half"),
+        pytest.param((False, True, False, True, False, False), "retrain", id="begun the day before"),
+        pytest.param((True, True, False, False, False, False), "none", id="of the day before alone"),
+        pytest.param((True, False, False, True), "none", id="too far apart"),
+    ],
+)
+def test_a_report_judges_every_short_window_that_ended_within_its_own(spoke: tuple[bool, ...], kind: str) -> None:
+    ages = zip(spoke, range(len(spoke) - 1, -1, -1), strict=True)
+    short = [signal(tier=Tier.COST, hours=6, back=back, moved=moved) for moved, back in ages]
+    verdict = judge([signal("statements", Tier.QUALITY, moved=False), *short], RULES)
+    assert verdict.kind == kind
+
+
 def test_windows_of_different_lengths_are_not_counted_together() -> None:
     assert judge([signal(back=0), signal(hours=6)], RULES).kind == "none"
 
