@@ -12,6 +12,7 @@ SmartRoutingError                    500, exit code 1
 │   └── TrainingError                no model can be made, or judged, from this data
 ├── BundleError                      a model bundle is incomplete, altered, or does not score as it should
 ├── OutOfTimeError                   the time for a decision is over; the router makes a heavy decision of it
+├── ParseTooDearError                sqlglot would take too long over a statement, which has its text features only
 ├── NoModelError                     503: there is no model yet to explain decisions by
 ├── SpillError                       503: a query event cannot be written to disk now
 ├── KnownHeavyError                  503: the known-heavy list cannot be read or changed now
@@ -70,6 +71,10 @@ class BundleError(SmartRoutingError):
 
 class OutOfTimeError(SmartRoutingError):
     """The time for a decision is over."""
+
+
+class ParseTooDearError(SmartRoutingError):
+    """A parse was given up for what it costs; never leaves the reading of a statement."""
 
 
 class NoModelError(SmartRoutingError):

@@ -9,39 +9,18 @@ from sqlglot.dialects.trino import Trino
 
 _OPENING: Final = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
 _CLOSING: Final = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+_TURNS: Final = _OPENING | _CLOSING | {TokenType.ARROW}
 _TYPES: Final = frozenset(Trino.parser_class.TYPE_TOKENS)
-_JOINS: Final = frozenset({TokenType.JOIN, TokenType.STRAIGHT_JOIN})
-_UNCONDITIONAL: Final = frozenset({TokenType.CROSS, TokenType.NATURAL})
-_ENDS_OF_TABLES: Final = frozenset({TokenType.VAR, TokenType.IDENTIFIER, TokenType.R_PAREN})
-"""After any other token sqlglot may take CROSS or NATURAL for a name."""
-_CONDITIONS: Final = frozenset({TokenType.ON, TokenType.USING})
-_AFTER_JOINS: Final = frozenset(
-    {
-        TokenType.SELECT,
-        TokenType.WHERE,
-        TokenType.GROUP_BY,
-        TokenType.HAVING,
-        TokenType.ORDER_BY,
-        TokenType.LIMIT,
-        TokenType.UNION,
-        TokenType.EXCEPT,
-        TokenType.INTERSECT,
-        TokenType.SEMICOLON,
-    }
-)
 _LOOKS_OF_A_READ: Final = 10
-_LOOKS_OF_A_SUBSCRIPT: Final = 100
-"""What sqlglot prepares to find the type of an index, however short."""
-_TURNS: Final = _OPENING | _CLOSING | _JOINS | _CONDITIONS | _AFTER_JOINS | {TokenType.ARROW}
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
     """What sqlglot 30.30 would do: brackets and type constructors it would nest, tokens it would read.
 
-    A token counts as often as it is read. A joined table without ON or USING has what follows it read twice, so n of
-    them 2^n times; `row(row(row(...` takes twice as long a level. Aggregates look again at all that is in them, lambdas
-    at their body, subscripts at all that they stand behind or that is in them; such a look is a tenth of a read.
+    A token counts once, and a tenth more for each look back at it: aggregates look at all that is in them, lambdas at
+    their body, a bracket at all that it stands behind. What is read again because the parser tries one way and then
+    another is counted while it does (features/parser.py).
     """
 
     depth: int
@@ -65,21 +44,18 @@ class _Bracket:
 
     start: int
     types: int
-    floor: int
     lambdas: int
-    unconditional: bool
 
 
 class _Walk:
-    """Goes from turn to turn: brackets, joins, and the clauses that end joins."""
+    """Goes from turn to turn: brackets and lambdas."""
 
     def __init__(self, kinds: Sequence[TokenType]) -> None:
         self._kinds = kinds
         self._open: list[_Bracket] = []
         self._starts: dict[int, int] = {}
-        self._types = self._joins = self._floor = self._lambdas = self._counted = 0
-        self._unconditional = False
-        self._depth = self._type_depth = self._reads = self._looks = 0
+        self._types = self._lambdas = self._counted = 0
+        self._depth = self._type_depth = self._looks = 0
 
     def turn(self, place: int, kind: TokenType) -> None:
         self._count(place)
@@ -87,31 +63,20 @@ class _Walk:
             self._enter(place)
         elif kind in _CLOSING:
             self._leave(place)
-        elif kind in _JOINS:
-            self._unconditional = self._is_unconditional(place)
-            self._joins += not self._unconditional
-        elif kind in _CONDITIONS:
-            self._answer()
-        elif kind == TokenType.ARROW:
-            self._lambdas += 1
         else:
-            self._joins, self._unconditional = self._floor, False
+            self._lambdas += 1
 
     def end(self) -> Effort:
         self._count(len(self._kinds))
-        return Effort(self._depth, self._type_depth, self._reads + self._looks // _LOOKS_OF_A_READ)
+        return Effort(self._depth, self._type_depth, len(self._kinds) + self._looks // _LOOKS_OF_A_READ)
 
     def _count(self, place: int) -> None:
         tokens, self._counted = place - self._counted, place
-        self._reads += tokens << (self._types + self._joins)
         self._looks += tokens * self._lambdas
 
     def _enter(self, place: int) -> None:
-        self._open.append(_Bracket(self._start(place), self._types, self._floor, self._lambdas, self._unconditional))
+        self._open.append(_Bracket(self._start(place), self._types, self._lambdas))
         self._types += self._before(place) in _TYPES
-        if self._kinds[place] == TokenType.L_BRACKET and self._before(place) != TokenType.ARRAY:
-            self._looks += _LOOKS_OF_A_SUBSCRIPT
-        self._floor = self._joins
         self._depth = max(self._depth, len(self._open))
         self._type_depth = max(self._type_depth, self._types)
 
@@ -119,20 +84,9 @@ class _Walk:
         if not self._open:
             return
         bracket = self._open.pop()
-        self._joins, self._floor, self._types = self._floor, bracket.floor, bracket.types
-        self._lambdas, self._unconditional = bracket.lambdas, bracket.unconditional
+        self._types, self._lambdas = bracket.types, bracket.lambdas
         self._starts[place] = bracket.start
         self._looks += place - bracket.start
-
-    def _answer(self) -> None:
-        """A condition is that of the join right before it, which may need none, or else of the last that waits."""
-        if not self._unconditional:
-            self._joins = max(self._floor, self._joins - 1)
-        self._unconditional = False
-
-    def _is_unconditional(self, place: int) -> bool:
-        """Whether CROSS or NATURAL belongs to the join, not to what is before it, as in `a.natural join`."""
-        return self._before(place) in _UNCONDITIONAL and self._before(place - 1) in _ENDS_OF_TABLES
 
     def _start(self, place: int) -> int:
         """Where `a.b(c).d` begins, before the bracket at `place`: no bracket is gone through twice."""

@@ -2,17 +2,16 @@
 
 import logging
 import re
-import threading
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property, partial
 from typing import Final
 
 from sqlglot import Token, exp
-from sqlglot.dialects.trino import Trino
-from sqlglot.errors import SqlglotError
 
+from smart_routing.errors import ParseTooDearError
 from smart_routing.features.effort import effort_of
+from smart_routing.features.parser import parse
 from smart_routing.features.text import Text, normalise, rough_tokens, tokenize
 from smart_routing.querylog.anonymize import template_fingerprint
 from smart_routing.stages import Stage, StageEnded, unwatched
@@ -47,8 +46,8 @@ class StatementKind(StrEnum):
 class ParseLimits:
     """Caps checked before the parser starts; over any of them a statement keeps its text features only.
 
-    A token counts as often as the parser would read it (features/effort.py). Without a parse the first `tokens` tokens
-    make the text features.
+    `tokens` counts looks back too (features/effort.py), and is also the steps after which a parse is given up
+    (features/parser.py). Without a parse the first `tokens` tokens make the text features.
     """
 
     bytes: int = 32 * 1024
@@ -128,12 +127,14 @@ def read_words(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> Words:
 
 def parsed(words: Words, *, ended: StageEnded = unwatched) -> Statement:
     """The whole statement; raises nothing but what `ended` does."""
-    status, tree = words.refused or _over(words.for_parser, words.limits), None
-    if status is None:
-        tree = _parse(words.text.sql, words.for_parser)
-        ended(Stage.PARSE)
-        status = ParseStatus.REJECTED if tree is None else ParseStatus.PARSED
-    return Statement(words=words, parse_status=status, tree=tree)
+    status = words.refused or _over(words.for_parser, words.limits)
+    if status is not None:
+        return Statement(words=words, parse_status=status, tree=None)
+    found = _parse(words)
+    ended(Stage.PARSE)
+    if isinstance(found, ParseStatus):
+        return Statement(words=words, parse_status=found, tree=None)
+    return Statement(words=words, parse_status=ParseStatus.PARSED, tree=found)
 
 
 def template_tokens(sql: str, limits: ParseLimits = DEFAULT_LIMITS) -> tuple[str, ...] | None:
@@ -156,23 +157,18 @@ def _is_too_long(sql: str, limits: ParseLimits) -> bool:
     return len(sql) > limits.bytes or len(sql.encode("utf-8", "surrogatepass")) > limits.bytes
 
 
-class _Parser(threading.local):
-    """sqlglot's Trino parser, one for each thread."""
-
-    def __init__(self) -> None:
-        self.parse = Trino().parser().parse
-
-
-_parser: Final = _Parser()
-
-
-def _parse(sql: str, tokens: list[Token]) -> exp.Expr | None:
-    """The tree of a single statement; None where sqlglot rejects it, finds several, or runs out of stack."""
+def _parse(words: Words) -> exp.Expr | ParseStatus:
+    """The tree of a single statement, or why there is none: whatever the parser raises is of the text."""
     try:
-        trees = _parser.parse(tokens, sql)
-    except (SqlglotError, RecursionError, ValueError):
-        return None
-    return trees[0] if len(trees) == 1 and not isinstance(trees[0], exp.Command) else None
+        trees = parse(words.for_parser, words.text.sql, most_steps=words.limits.tokens)
+    except ParseTooDearError:
+        return ParseStatus.TOO_MANY_TOKENS
+    except MemoryError:
+        raise
+    except Exception:  # sqlglot raises KeyError and IndexError too
+        return ParseStatus.REJECTED
+    tree = trees[0] if len(trees) == 1 else None
+    return ParseStatus.REJECTED if tree is None or isinstance(tree, exp.Command) else tree
 
 
 def _over(tokens: list[Token], limits: ParseLimits) -> ParseStatus | None:
