@@ -26,7 +26,12 @@ _ODD: Final = (
     *("\x00", "\x01", "\x1a", "\x7f", "\ufeff", "\u200b", "\u2028", "\u00a0", "\u202e", "\ud800", "\udfff"),
     *("\U0001f600", "e\u0301", "\u0130", "\u017f", "\u00b2", "\uff08", "\uff07", "\ufffe", "\n", "\r", "\t", "\x0b"),
 )
-_BRACKETS: Final = (("(", ")"), ("[", "]"), ("f(", ")"), ("(select ", ")"), ("case when ", " end"), ("cast(", " as x)"))
+_BRACKETS: Final = (
+    *(("(", ")"), ("[", "]"), ("f(", ")"), ("(select ", ")"), ("case when ", " end"), ("cast(", " as x)")),
+    *(("a limit (", ")"), ("f(a offset (", "))"), ("(select 1 from (t) limit (", "))"), ("row(", ")"), ("array<", ">")),
+)
+_TYPED: Final = ("time", "timestamp(3)", "date", "varchar", "interval", "- interval", "json", "decimal(1)")
+_LOOKED_INTO: Final = (":", "1", " ", "1.", "-1", ".a", "[0]", "int ", "row(", "a")
 
 _FORMS: Final = (
     *("({})", "f({})", "sum({}) over (partition by {})", "case when {} then {} else {} end", "cast({} as row(x int))"),
@@ -77,16 +82,25 @@ def _query(random: Random, depth: int) -> str:
 
 def _source(random: Random, depth: int) -> str:
     if depth <= 0 or random.random() < 0.5:
-        return random.choice(("t", "c.s.t", "t a", "unnest(x) as u(y)", "(values (1)) v"))
+        named = f"t as {random.choice(_WORDS)}"
+        return random.choice(("t", "c.s.t", "t a", "unnest(x) as u(y)", "(values (1)) v", named))
     return f"({_query(random, depth - 1)}) q"
 
 
 def _expression(random: Random, depth: int) -> str:
     if depth <= 0:
-        return random.choice(("a", "a.b", "1", "'x'", "*", "null", "x -> x", "interval '1' day", "array[1]"))
+        leaves = ("a", "a.b", "1", "'x'", "*", "null", "x -> x", "interval '1' day", "array[1]", _literal(random))
+        return random.choice(leaves)
     inner = _expression(random, depth - 1)
     form = random.choice(_FORMS)
     return form.replace("{}", inner)
+
+
+def _literal(random: Random) -> str:
+    """A text that the parser may look into: after the word of a type, as a path, or as a quoted type."""
+    text = random.choice(_LOOKED_INTO) * int(10 ** (4.5 * random.random() ** 2))
+    forms = (f"{random.choice(_TYPED)} '{text}'", f"json_extract(a, '${text}')", f'cast(a as "{text}")')
+    return random.choice(forms)
 
 
 def _splice(sql: str, random: Random, corpus: Corpus) -> str:

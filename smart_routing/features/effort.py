@@ -18,9 +18,9 @@ _LOOKS_OF_A_READ: Final = 10
 class Effort:
     """What sqlglot 30.30 would do: brackets and type constructors it would nest, tokens it would read.
 
-    A token counts once, and a tenth more for each look back at it: aggregates look at all that is in them, lambdas at
-    their body, a bracket at all that it stands behind. What is read again because the parser tries one way and then
-    another is counted while it does (features/parser.py).
+    A token counts twice as often for each type constructor around it, and a tenth more for each look back at it:
+    aggregates look at all that is in them, lambdas at their body, a bracket at all that it stands behind. What else is
+    read again, because the parser tries one way and then another, is counted while it does (features/parser.py).
     """
 
     depth: int
@@ -55,7 +55,7 @@ class _Walk:
         self._open: list[_Bracket] = []
         self._starts: dict[int, int] = {}
         self._types = self._lambdas = self._counted = 0
-        self._depth = self._type_depth = self._looks = 0
+        self._depth = self._type_depth = self._reads = self._looks = 0
 
     def turn(self, place: int, kind: TokenType) -> None:
         self._count(place)
@@ -68,10 +68,11 @@ class _Walk:
 
     def end(self) -> Effort:
         self._count(len(self._kinds))
-        return Effort(self._depth, self._type_depth, len(self._kinds) + self._looks // _LOOKS_OF_A_READ)
+        return Effort(self._depth, self._type_depth, self._reads + self._looks // _LOOKS_OF_A_READ)
 
     def _count(self, place: int) -> None:
         tokens, self._counted = place - self._counted, place
+        self._reads += tokens << self._types
         self._looks += tokens * self._lambdas
 
     def _enter(self, place: int) -> None:
