@@ -34,20 +34,22 @@ class CommandParser(ArgumentParser):
         self.exit(InputError.exit_code, f"{self.prog}: {message}; see --help\n")
 
 
-def add_events(parser: ArgumentParser, *, required: bool = False) -> None:
+def add_events(parser: ArgumentParser, *, required: bool = False, otherwise: str = "the store") -> None:
     """`--events`: the query log to read."""
-    otherwise = "" if required else "; default: the store"
+    default = "" if required else f"; default: {otherwise}"
     told = "JSON Lines of query events, or trino_queries as .csv, plain or .gz: a file, a folder or s3://; or mysql://"
-    parser.add_argument("--events", required=required, metavar="P", help=f"{told}{otherwise}")
+    parser.add_argument("--events", required=required, metavar="P", help=f"{told}{default}")
 
 
-def add_label_rule(parser: ArgumentParser) -> None:
-    """`--cpu-seconds` and `--memory-bytes`: the limits past which a statement is heavy."""
-    rule = LabelRule()
-    parser.add_argument("--cpu-seconds", type=float, default=rule.cpu_seconds, help="heavy from this on (%(default)s)")
-    parser.add_argument(
-        "--memory-bytes", type=whole_number, default=rule.memory_bytes, help="heavy above this (%(default)s)"
-    )
+def add_label_rule(parser: ArgumentParser, *, otherwise: str | None = None) -> None:
+    """`--cpu-seconds` and `--memory-bytes`: the limits past which a statement is heavy.
+
+    None where not given and the command finds them itself, as `otherwise` says.
+    """
+    rule, told = LabelRule(), otherwise or "%(default)s"
+    seconds, memory = (None, None) if otherwise else (rule.cpu_seconds, rule.memory_bytes)
+    parser.add_argument("--cpu-seconds", type=float, default=seconds, help=f"heavy from this on ({told})")
+    parser.add_argument("--memory-bytes", type=whole_number, default=memory, help=f"heavy above this ({told})")
 
 
 def whole_number(text: str) -> int:

@@ -3,19 +3,23 @@
 import shutil
 import signal
 from argparse import Namespace
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final
 
 from flows.command import CommandParser, add_events, add_label_rule, run
-from infra.local.loop import ROOT, StepError, in_order_of_time, tell
+from infra.local.loop import EVENTS, ROOT, StepError, in_order_of_time, tell
 from infra.local.processes import ServerError
 from infra.local.replay.days import Replay
 from infra.local.replay.fleet import fleet
 from infra.local.replay.picture import draw
 from infra.local.replay.plan import plan
 from infra.local.replay.timeline import Timeline
+from infra.local.scale import LEAST_HEAVY, fitting_rule
 from smart_routing.errors import SmartRoutingError
+from smart_routing.labels import LabelRule
+from smart_routing.querylog.records import QueryRecord
 
 WORKSPACE: Final = ROOT / "var" / "replay"
 SLICE_HOURS: Final = 6
@@ -24,8 +28,8 @@ PICTURE: Final = "timeline.png"
 
 def main() -> None:
     parser = CommandParser(module="flows.replay_days", description=f"{__doc__} Servers of its own, below --out.")
-    add_events(parser, required=True)
-    add_label_rule(parser)
+    add_events(parser, otherwise="the bundled log")
+    add_label_rule(parser, otherwise=f"default: 300 s, 10 GiB; 1/300 if fewer than {LEAST_HEAVY} pass")
     parser.add_argument("--from", dest="first", type=date.fromisoformat, metavar="DAY", help="default: the log's fifth")
     parser.add_argument("--to", dest="last", type=date.fromisoformat, metavar="DAY", help="default: the log's last")
     parser.add_argument("--out", type=Path, default=WORKSPACE, metavar="DIR", help="made anew (default %(default)s)")
@@ -34,11 +38,15 @@ def main() -> None:
 
 
 def _command(options: Namespace) -> Timeline:
-    planned = plan(in_order_of_time(options.events), first=options.first, last=options.last, slice_hours=SLICE_HOURS)
+    events = options.events or str(EVENTS)
+    records = in_order_of_time(events)
+    planned = plan(records, first=options.first, last=options.last, slice_hours=SLICE_HOURS)
+    rule = chosen_rule(records, options)
     workspace = options.out.absolute()
     shutil.rmtree(workspace, ignore_errors=True)
     workspace.mkdir(parents=True)
-    limits = ("--cpu-seconds", f"{options.cpu_seconds:g}", "--memory-bytes", str(options.memory_bytes))
+    limits = ("--cpu-seconds", f"{rule.cpu_seconds:g}", "--memory-bytes", str(rule.memory_bytes))
+    tell(f"== heavy is what takes {rule.cpu_seconds:g} s of CPU, or more than {rule.memory_bytes} bytes")
     try:
         with fleet(workspace, limits) as running:
             nights = Replay(planned, running, tell).run()
@@ -46,7 +54,16 @@ def _command(options: Namespace) -> Timeline:
         raise ReplayError(str(error)) from error
     picture = workspace / PICTURE
     draw(nights, picture)
-    return Timeline(events=options.events, nights=nights, workspace=str(workspace), picture=str(picture))
+    return Timeline(events=events, nights=nights, workspace=str(workspace), picture=str(picture))
+
+
+def chosen_rule(records: Sequence[QueryRecord], options: Namespace) -> LabelRule:
+    """As told; what is not told is as the log's size suggests."""
+    fitting = fitting_rule(records)
+    return LabelRule(
+        cpu_seconds=fitting.cpu_seconds if options.cpu_seconds is None else options.cpu_seconds,
+        memory_bytes=fitting.memory_bytes if options.memory_bytes is None else options.memory_bytes,
+    )
 
 
 class ReplayError(SmartRoutingError):

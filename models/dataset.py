@@ -159,19 +159,10 @@ def _is_over(last: QueryRecord, now: QueryRecord) -> bool:
     return now.create_time - last.end_time > RETRY_WINDOW
 
 
-def _weight(record: QueryRecord, rule: LabelRule) -> QueryWeight | None:
-    return rule.weight(
-        cpu_seconds=record.cpu_seconds,
-        peak_memory_bytes=record.peak_memory_bytes,
-        succeeded=not record.failed and not record.running,
-        error_code=record.error_code,
-    )
-
-
 def _example(attempts: Sequence[QueryRecord], rule: LabelRule, texts: Mapping[str, Facts]) -> Example | None:
     """The first attempt's request with the last attempt's numbers; None where they say nothing of size."""
     last = attempts[-1]
-    weight = _weight(last, rule)
+    weight = last.weight(rule)
     if weight is None:
         return None
     request = attempts[0].request()
@@ -194,7 +185,7 @@ class _Runs:
         self._keys: dict[tuple[str, str, str | None, str | None, str | None], HistoryKeys] = {}
 
     def of(self, record: QueryRecord) -> Run | None:
-        weight = _weight(record, self._rule)
+        weight = record.weight(self._rule)
         if weight is None:
             return None
         return Run(

@@ -24,6 +24,8 @@ HISTORY: Final = "history"
 MOST_MOVED: Final = 3
 MOST_TOLD: Final = 3
 """Signals of one tenant in a sentence."""
+_TEXTS: Final = "the texts"
+"""What signals of cost say something of, too; CPU and memory the same."""
 
 _CURED_BY_TRAINING: Final = frozenset({Tier.PREDICTION, Tier.FEATURES, Tier.COST, Tier.TRUTH})
 _CLOSING: Final = {
@@ -218,13 +220,13 @@ def _told_by_tenant(signals: Sequence[Signal], newcomers: frozenset[str]) -> lis
 
 
 def _told(tenant: str | None, signals: Sequence[Signal], *, is_new: bool) -> str:
-    sentences = [signal.sentence for signal in signals[:MOST_TOLD]]
+    clauses = [clause for signal in signals[:MOST_TOLD] for clause in signal.sentence.split("; ")]
     if len(signals) > MOST_TOLD:
-        sentences.append(f"{len(signals) - MOST_TOLD} more")
-    if _same_texts(signals):
-        sentences.append("the texts did not change")
+        clauses.append(f"{len(signals) - MOST_TOLD} more")
+    if _same_texts(signals) and not any(clause.startswith(_TEXTS) for clause in clauses):
+        clauses.append(f"{_TEXTS} did not change")
     whose = f"{'new ' if is_new else ''}tenant {tenant}: " if tenant else ""
-    return whose + "; ".join(sentences)
+    return whose + "; ".join(dict.fromkeys(clauses))
 
 
 def _same_texts(signals: Iterable[Signal]) -> bool:

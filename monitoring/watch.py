@@ -58,7 +58,7 @@ def watch(watched: Watched, limits: WatchLimits) -> tuple[Signal, ...]:
 def heavy_units(watched: Watched) -> tuple[bool, ...]:
     """Whether each heavy template x schema x day since the version began was sent to small, by its first statement."""
     decisions = [one for one in _of_version(watched.since, watched.version) if one.reason in JUDGED]
-    heavy = [record for record in watched.records if _is_heavy(record, watched.rule)]
+    heavy = [record for record in watched.records if record.weight(watched.rule) is QueryWeight.HEAVY]
     pairs = join(decisions, heavy, digest=watched.digest).pairs
     units: dict[tuple[object, ...], bool] = {}
     for pair in sorted(pairs, key=lambda pair: (pair.record.end_time, pair.record.query_id)):
@@ -71,16 +71,6 @@ def _of_version(decisions: Iterable[LoggedDecision], number: int) -> Iterator[Lo
     """Routers name a version `v7-` and the first of its digest."""
     name = f"v{number}-"
     return (decision for decision in decisions if (decision.model_version or "").startswith(name))
-
-
-def _is_heavy(record: QueryRecord, rule: LabelRule) -> bool:
-    weight = rule.weight(
-        cpu_seconds=record.cpu_seconds,
-        peak_memory_bytes=record.peak_memory_bytes,
-        succeeded=not record.failed and not record.running,
-        error_code=record.error_code,
-    )
-    return weight == QueryWeight.HEAVY
 
 
 def _misses(watched: Watched, limits: WatchLimits) -> Signal | None:

@@ -23,15 +23,7 @@ def weight(outcome: Outcome, events: Mapping[str, Event], rule: LabelRule) -> Qu
 
 
 def _label(event: Event | None, rule: LabelRule) -> QueryWeight | None:
-    if event is None:
-        return None
-    record = event.record
-    return rule.weight(
-        cpu_seconds=record.cpu_seconds,
-        peak_memory_bytes=record.peak_memory_bytes,
-        succeeded=not record.failed and not record.running,
-        error_code=record.error_code,
-    )
+    return None if event is None else event.record.weight(rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

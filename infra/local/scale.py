@@ -1,8 +1,10 @@
 """What counts as heavy on clusters of one machine: those of infra/trino, and those of the bundled log."""
 
+from collections.abc import Iterable
 from typing import Final
 
-from smart_routing.labels import LabelRule
+from smart_routing.labels import LabelRule, QueryWeight
+from smart_routing.querylog.records import QueryRecord
 
 SCALED_RULE: Final = LabelRule(cpu_seconds=1.0, memory_bytes=35_791_394)
 """1/300 of the usual 300 s and 10 GiB (data/trino-query-log/SOURCE.md)."""
@@ -14,3 +16,16 @@ SCALED_RULE_ARGUMENTS: Final = (
     str(SCALED_RULE.memory_bytes),
 )
 """For commands that train."""
+
+LEAST_HEAVY: Final = 100
+"""Statements of a log; a model and its certificate can be made from no fewer."""
+
+
+def fitting_rule(records: Iterable[QueryRecord]) -> LabelRule:
+    """The usual limits, or the scaled ones where fewer than `LEAST_HEAVY` statements pass the usual."""
+    usual, heavies = LabelRule(), 0
+    for record in records:
+        heavies += record.weight(usual) is QueryWeight.HEAVY
+        if heavies >= LEAST_HEAVY:
+            return usual
+    return SCALED_RULE

@@ -100,12 +100,7 @@ class _Fingerprint:
 
 
 def _past(record: QueryRecord, rule: LabelRule) -> PastStatement:
-    weight = rule.weight(
-        cpu_seconds=record.cpu_seconds,
-        peak_memory_bytes=record.peak_memory_bytes,
-        succeeded=not record.failed,
-        error_code=record.error_code,
-    )
+    weight = record.weight(rule)
     return PastStatement(
         query_id=record.query_id,
         created_at=record.create_time,

@@ -153,7 +153,7 @@ def _cost(shift: CostShift, window: Window) -> Signal:
 def _cost_sentence(shift: CostShift) -> str:
     count = f"{shift.templates} {'template' if shift.templates == 1 else 'templates'}"
     cost = "CPU" if shift.cost == "cpu" else shift.cost
-    same = f"the same {count} of tenant {shift.tenant} take {shift.factor:.1f} times the {cost} that they took"
+    same = f"the same {count} take {shift.factor:.1f} times the {cost} that they took"
     texts = shift.texts
     changed = "changed too" if texts.p_value < CERTAIN_NEW_TEXTS else "did not change"
     return f"{same}; the texts {changed} ({texts.share:.0%} of the templates are new, {texts.usual_share:.0%} usually)"

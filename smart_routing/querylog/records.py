@@ -5,6 +5,7 @@ from datetime import datetime
 from sys import intern
 from typing import Final
 
+from smart_routing.labels import LabelRule, QueryWeight
 from smart_routing.request import Request
 
 FAILED: Final = "FAILED"
@@ -80,6 +81,15 @@ class QueryRecord:
     @property
     def running(self) -> bool:
         return self.state == RUNNING
+
+    def weight(self, rule: LabelRule) -> QueryWeight | None:
+        """Its label; None where it failed, or still runs, and that says nothing about its size."""
+        return rule.weight(
+            cpu_seconds=self.cpu_seconds,
+            peak_memory_bytes=self.peak_memory_bytes,
+            succeeded=not self.failed and not self.running,
+            error_code=self.error_code,
+        )
 
     def request(self) -> Request:
         """What a router could know of it before it ran.

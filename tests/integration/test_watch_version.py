@@ -86,13 +86,7 @@ def retimed(record: QueryRecord, now: datetime) -> QueryRecord:
 
 
 def decision(record: QueryRecord, version: int, *, flipped: bool) -> LoggedDecision:
-    weight = SCALED_RULE.weight(
-        cpu_seconds=record.cpu_seconds,
-        peak_memory_bytes=record.peak_memory_bytes,
-        succeeded=not record.failed,
-        error_code=record.error_code,
-    )
-    heavy = (weight == QueryWeight.HEAVY) != flipped
+    heavy = (record.weight(SCALED_RULE) == QueryWeight.HEAVY) != flipped
     return LoggedDecision(
         time=record.create_time,
         submitted_at=record.create_time,

@@ -1,5 +1,6 @@
 """What a replay does when, and how it tells of it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -10,13 +11,15 @@ from infra.local.replay.fleet import Training
 from infra.local.replay.picture import draw
 from infra.local.replay.plan import Plan, plan
 from infra.local.replay.timeline import Night, Timeline
+from infra.local.scale import LEAST_HEAVY, SCALED_RULE, fitting_rule
 from smart_routing.errors import InputError
+from smart_routing.labels import LabelRule
 from smart_routing.querylog.records import QueryRecord
 from tests.unit.querylog.samples import record
 
 
 def ran(begin: datetime, *, query_id: str, lasts: timedelta = timedelta(minutes=1)) -> QueryRecord:
-    return record(query_id, begin, end_time=begin + lasts)
+    return record(query_id, begin, end_time=begin + lasts, peak_memory_bytes=0)
 
 
 MONDAY = datetime(2026, 10, 5, tzinfo=UTC)
@@ -58,6 +61,12 @@ def test_days_that_the_log_has_not_are_refused(first: date | None, last: date | 
 def test_an_empty_log_is_refused() -> None:
     with pytest.raises(InputError, match="empty"):
         planned(records=[])
+
+
+def test_limits_are_the_usual_where_enough_statements_pass_them_and_scaled_where_not() -> None:
+    heavy = [replace(ran(MONDAY, query_id=f"h{number}"), cpu_seconds=400.0) for number in range(LEAST_HEAVY)]
+    assert fitting_rule([*WEEK, *heavy]) == LabelRule()
+    assert fitting_rule([*WEEK, *heavy[1:]]) == SCALED_RULE
 
 
 def night(number: int, verdict: str, training: Training | None = None) -> Night:

@@ -109,6 +109,6 @@ def test_dearer_runs_of_the_same_texts_are_told_without_any_decision() -> None:
     assert (cpu.tier, cpu.tenant) == (Tier.COST, "lake.ads")
     assert cpu.current == pytest.approx(4.0)
     assert cpu.sentence == (
-        "the same 4 templates of tenant lake.ads take 4.0 times the CPU that they took; "
+        "the same 4 templates take 4.0 times the CPU that they took; "
         "the texts did not change (0% of the templates are new, 0% usually)"
     )
