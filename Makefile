@@ -124,8 +124,9 @@ bench: setup rivals ## the router over HTTP beside its rivals, the collector bes
 	@$(BIN)/python -m benchmarks.http --keep $(BENCH_ARGS)
 	@$(BIN)/python -m benchmarks.event_sink
 
-proof: setup ## the long proofs: 200 drawn deployments keep the certificate's word; each keyword in each place; 1 M fuzzed requests; 1 M while stores go
+proof: setup ## the long proofs: certificates of 200 deployments, nights of the bundled log, every keyword, 1 M fuzzed requests, 1 M while stores go
 	@$(BIN)/python -m benchmarks.certificate
+	@$(BIN)/python -m benchmarks.nights
 	@$(BIN)/python -m benchmarks.keywords
 	@$(BIN)/python -m benchmarks.fuzz --requests 1000000 --seed $(or $(SEED),0) --state var/proof/fuzz.json
 	@$(BIN)/python -m benchmarks.soak --requests 1000000

@@ -14,7 +14,7 @@ from smart_routing.errors import SmartRoutingError
 from smart_routing.features.facts import read_facts
 
 SECONDS: Final = 0.05
-TIMES: Final = (8, 16, 24, 48, 140, 740)
+TIMES: Final = (8, 16, 24, 140, 740)
 """What doubles with each repeat shows at 16, where it still ends; the larger size of a shape is not tried then."""
 TRIES: Final = 4
 _TOLD_EACH: Final = 2_000

@@ -12,6 +12,8 @@ from smart_routing.errors import ParseTooDearError
 
 _FOREIGN: Final = frozenset({TokenType.PIPE_GT, TokenType.PIVOT, TokenType.UNPIVOT})
 """What Trino 476 has not, and what costs sqlglot a square of its length, or 2^n."""
+_ENDLESS: Final = ("data_deletion", "system_versioning")
+"""Table properties of another database: sqlglot goes on for ever where it does not know what is in their brackets."""
 _MOST_OF_A_STRING: Final = 40
 """Characters: sqlglot looks into strings, for paths, intervals and time zones, in up to a square of their length."""
 _STRINGS: Final = frozenset({TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.RAW_STRING})
@@ -23,10 +25,19 @@ def parse(tokens: Sequence[Token], sql: str, *, most_steps: int) -> list[exp.Exp
     A step is a node made, kept or not, or an expression or a table begun. Raises what sqlglot does, and
     `ParseTooDearError` past `most_steps`.
     """
-    if not _FOREIGN.isdisjoint([token.token_type for token in tokens]):
-        raise ParseError("statement has PIVOT, UNPIVOT or |>: expected the syntax of Trino")
+    if not _FOREIGN.isdisjoint([token.token_type for token in tokens]) or _has_endless(tokens, sql):
+        raise ParseError(
+            "statement has PIVOT, UNPIVOT, |> or another database's property: expected the syntax of Trino"
+        )
     fed = [_cut(token) if len(token.text) > _MOST_OF_A_STRING else token for token in tokens]
     return _dialect.bounded.trees(fed, sql, most_steps=most_steps)
+
+
+def _has_endless(tokens: Sequence[Token], sql: str) -> bool:
+    lowered = sql.lower()
+    if not any(word in lowered for word in _ENDLESS):
+        return False
+    return any(token.text.lower() in _ENDLESS and token.token_type not in _STRINGS for token in tokens)
 
 
 def _cut(token: Token) -> Token:

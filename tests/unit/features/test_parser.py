@@ -71,9 +71,22 @@ def test_what_sqlglot_looks_into_costs_little(sql: str) -> None:
     assert cost(sql) <= SECONDS
 
 
-@pytest.mark.parametrize("sql", ["select * from t pivot (sum(a) for b in (1))", "from t |> select a"], ids=repr)
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from t pivot (sum(a) for b in (1))",
+        "from t |> select a",
+        "create table t (a int) with (system_versioning = on (x))",
+        "create table t (a int) Data_Deletion = on (x)",
+    ],
+    ids=repr,
+)
 def test_what_trino_has_not_is_rejected(sql: str) -> None:
     assert read_statement(sql).parse_status is ParseStatus.REJECTED
+
+
+def test_its_words_may_be_texts() -> None:
+    assert read_statement("select 'data_deletion', 'pivot' from t").parse_status is ParseStatus.PARSED
 
 
 @pytest.mark.parametrize(
