@@ -1,4 +1,4 @@
-"""Whether a version that has just begun to serve does harm: heavy statements sent to the small cluster, or failures."""
+"""Whether a version that has just begun to serve does harm: misses, failures, or more than the routers put up with."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ JUDGED: Final = frozenset({Reason.MODEL, Reason.KNOWN_HEAVY_TEMPLATE})
 FAILURES: Final = frozenset({Reason.MODEL_ERROR, Reason.DEADLINE})
 CONFIDENCE: Final = 0.9999
 """Of each limit of a share of failures, which is looked at every minute."""
+FEWEST_WITHOUT: Final = 20
+"""Decisions of the model in a row, the last ones, by another version: the routers have let go of this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ class Watched:
 
 def watch(watched: Watched, limits: WatchLimits) -> tuple[Signal, ...]:
     """The signals that speak against the version; none where it does what it should or too little is known."""
-    found = (_misses(watched, limits), _failures(watched, limits))
+    found = (_misses(watched, limits), _failures(watched, limits), _undone(watched))
     return tuple(signal for signal in found if signal is not None)
 
 
@@ -112,5 +114,30 @@ def _failures(watched: Watched, limits: WatchLimits) -> Signal | None:
         sentence=(
             f"{sum(since) / len(since):.1%} of {len(since)} decisions fail or come late since version "
             f"{watched.version} serves, {sum(before) / len(before):.1%} before"
+        ),
+    )
+
+
+def _undone(watched: Watched) -> Signal | None:
+    """Routers go back from a version that moved their decisions too far (serving/reload/tripwire.py) by themselves.
+
+    The registry is not theirs to change, so it would go on to name a version that nobody serves.
+    """
+    decided = [one for one in sorted(watched.since, key=lambda one: one.time) if one.reason is Reason.MODEL]
+    own = set(map(id, _of_version(decided, watched.version)))
+    without = decided[max((place for place, one in enumerate(decided, start=1) if id(one) in own), default=0) :]
+    if not own or len(without) < FEWEST_WITHOUT:
+        return None
+    return Signal(
+        name="swap_undone",
+        tier=Tier.TRUTH,
+        window=watched.window,
+        reference=0.0,
+        current=float(len(without)),
+        p_value=1 - CONFIDENCE,
+        is_large=True,
+        sentence=(
+            f"the routers undid the swap to version {watched.version} by themselves: the last {len(without)} decisions "
+            f"are by {without[-1].model_version}, and swap_tripped in the routers' log says why"
         ),
     )

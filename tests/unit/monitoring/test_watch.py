@@ -114,5 +114,26 @@ def test_a_rise_of_failures_is_held_against_it(failing: int, usual: int, expecte
     assert names(watched(since, before=before)) == expected
 
 
+def sequence(*runs: tuple[str, int], reason: Reason = Reason.MODEL) -> list[LoggedDecision]:
+    """Decisions one after the other: so many by each version."""
+    versions = [version for version, count in runs for _ in range(count)]
+    return [decision(n, model_version=version, reason=reason) for n, version in enumerate(versions)]
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        pytest.param(sequence(("v2-ab", 200), ("v1-cd", 20)), ["swap_undone"], id="routers went back"),
+        pytest.param(sequence(("v2-ab", 200), ("v1-cd", 19)), [], id="a few are pinned"),
+        pytest.param(sequence(("v1-cd", 200), ("v2-ab", 1)), [], id="it just began"),
+        pytest.param(sequence(("v1-cd", 200)), [], id="it has not begun"),
+        pytest.param(sequence(("v2-ab", 9), ("v1-cd", 90), ("v2-ab", 1)), [], id="some routers still serve it"),
+        pytest.param(sequence(("v2-ab", 9), ("v1-cd", 90), reason=Reason.OVERRIDE), [], id="none by a model"),
+    ],
+)
+def test_a_version_that_the_routers_let_go_of_is_told(since: list[LoggedDecision], expected: list[str]) -> None:
+    assert names(watched(since)) == expected
+
+
 def test_without_a_version_before_there_is_no_rise() -> None:
     assert names(watched([decision(n, reason=Reason.MODEL_ERROR) for n in range(500)])) == []
