@@ -1,9 +1,9 @@
 """Features of who asks, where and when, and of the tables that the statement names."""
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, wraps
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeVar
 
 from smart_routing.features.facts import TableName
 from smart_routing.request import Request
@@ -14,10 +14,26 @@ BUCKETS: Final = 2**20
 NAMES_KEPT: Final = 2**15
 """The names whose hash is remembered: nearly every statement has the user, source and tables of another."""
 
+LONGEST_KEPT: Final = 256
+"""Characters of such a name: a statement may be one name, and the memory of a router is not for anybody to fill."""
+
+Hash = TypeVar("Hash")
+
 CONTEXT_FIELDS: Final = ("user", "source", "catalog", "schema", "table")
 
 
-@lru_cache(maxsize=NAMES_KEPT)
+def remembering(of: Callable[[str, str], Hash]) -> Callable[[str, str], Hash]:
+    """A function of what a name is of, and the name, that remembers its last results."""
+    remembered = lru_cache(maxsize=NAMES_KEPT)(of)
+
+    @wraps(of)
+    def hashed(subject: str, name: str) -> Hash:
+        return remembered(subject, name) if len(name) <= LONGEST_KEPT else of(subject, name)
+
+    return hashed
+
+
+@remembering
 def bucket(field: str, name: str) -> str:
     """The bucket of a name, as it stands in a vocabulary: `user#0a1b2`."""
     digest = blake2b(f"{field}={name}".encode("utf-8", "surrogatepass"), digest_size=8).digest()

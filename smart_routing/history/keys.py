@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Self
 
-from smart_routing.features.context import NAMES_KEPT
+from smart_routing.features.context import remembering
 from smart_routing.request import Request
 
 SUBJECTS: Final = ("template", "template_in_schema", "user", "source", "table")
 """Of what there is a past; a statement has one of each, but any number of tables."""
 
 
-@lru_cache(maxsize=NAMES_KEPT)
+@remembering
 def key(subject: str, name: str) -> int:
     """The key of a subject's name: 63 bits, so that two names in a million meet less than once in 10^7 snapshots."""
     digest = blake2b(f"{subject}={name}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
