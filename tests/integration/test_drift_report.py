@@ -85,7 +85,9 @@ def test_a_new_tenant_is_an_alert_kept_as_file_and_as_artifact(
     assert run.data.tags["model_version"] == str(version.number)
     assert run.info.run_id != version.run_id
     assert (folder / "drift.html").read_bytes() == Path(report["html"]).read_bytes()
-    assert f"Drift of {report['model_version']}: retrain" in Path(report["html"]).read_text()
+    page = Path(report["html"]).read_text()
+    assert f"<h1>Drift of {report['model_version']}: <span class=kind" in page
+    assert ">retrain</span>" in page
     exported = read_gauges(tmp_path / "reports", "drift")
     assert exported is not None
     assert Gauge("smart_routing_verdict", {"kind": "retrain"}, 1.0) in exported.gauges
