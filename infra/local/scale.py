@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from smart_routing.labels import LabelRule, QueryWeight
+from smart_routing.labels import LabelRule
 from smart_routing.querylog.records import QueryRecord
 
 SCALED_RULE: Final = LabelRule(cpu_seconds=1.0, memory_bytes=35_791_394)
@@ -22,10 +22,12 @@ LEAST_HEAVY: Final = 100
 
 
 def fitting_rule(records: Iterable[QueryRecord]) -> LabelRule:
-    """The usual limits, or the scaled ones where fewer than `LEAST_HEAVY` statements pass the usual."""
-    usual, heavies = LabelRule(), 0
-    for record in records:
-        heavies += record.weight(usual) is QueryWeight.HEAVY
-        if heavies >= LEAST_HEAVY:
-            return usual
-    return SCALED_RULE
+    """The usual limits, or the scaled ones where fewer than `LEAST_HEAVY` statements cost more than the usual.
+
+    Failures for size say nothing of these limits: a small cluster has small ones of its own.
+    """
+    usual = LabelRule()
+    passing = (
+        record.cpu_seconds >= usual.cpu_seconds or record.peak_memory_bytes > usual.memory_bytes for record in records
+    )
+    return usual if sum(passing) >= LEAST_HEAVY else SCALED_RULE

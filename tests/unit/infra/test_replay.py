@@ -66,7 +66,8 @@ def test_an_empty_log_is_refused() -> None:
 def test_limits_are_the_usual_where_enough_statements_pass_them_and_scaled_where_not() -> None:
     heavy = [replace(ran(MONDAY, query_id=f"h{number}"), cpu_seconds=400.0) for number in range(LEAST_HEAVY)]
     assert fitting_rule([*WEEK, *heavy]) == LabelRule()
-    assert fitting_rule([*WEEK, *heavy[1:]]) == SCALED_RULE
+    killed = [replace(one, cpu_seconds=2.0, error_code="EXCEEDED_CPU_LIMIT") for one in heavy]
+    assert fitting_rule([*WEEK, *heavy[1:], *killed]) == SCALED_RULE
 
 
 def night(number: int, verdict: str, training: Training | None = None) -> Night:
