@@ -75,7 +75,7 @@ def _of_what_followed(night: Mapping[str, Any]) -> Iterator[str]:
 
 
 def main() -> None:
-    parser = CommandParser(module="benchmarks.nights", description=f"{__doc__} Some 10 minutes.")
+    parser = CommandParser(module="benchmarks.nights", description=f"{__doc__} Some 6 minutes.")
     parser.add_argument("--out", type=Path, default=WORKSPACE, metavar="DIR", help="made anew (default %(default)s)")
     run(parser, _command, needs_prefect=False)
 
