@@ -52,7 +52,7 @@ def keep_page(key: str, page: str, *, title: str) -> None:
         get_run_logger().warning("no page %s: %s", key, type(error).__name__)
 
 
-def links(*, version: int, run_id: str, page: str | None = None) -> tuple[Link, ...]:
+def links(*, version: int, run_id: str | None, page: str | None = None) -> tuple[Link, ...]:
     """To the report in MLflow (the artifact `page` of the run), its run and the version; none without such pages."""
     try:
         settings, registry = AlertSettings.load(), RegistrySettings.load()
@@ -63,8 +63,9 @@ def links(*, version: int, run_id: str, page: str | None = None) -> tuple[Link, 
     except SmartRoutingError as error:
         get_run_logger().warning("no links: %s", error)
         return ()
-    report = (Link("Report", pages.artifact(run_id, page)),) if page else ()
-    return (*report, Link("MLflow run", pages.run(run_id)), Link(f"Version {version}", pages.version(version)))
+    report = (Link("Report", pages.artifact(run_id, page)),) if run_id and page else ()
+    run = (Link("MLflow run", pages.run(run_id)),) if run_id else ()
+    return (*report, *run, Link(f"Version {version}", pages.version(version)))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from monitoring.drift.signals import LastWindows
 from monitoring.frame import SUBMITTED_AT
 from monitoring.policy import Serving
 from monitoring.reference import Reference
-from monitoring.signals import Signal
+from monitoring.signals import Signal, Tier
 from monitoring.skew import find_skew, skew_signal
 from monitoring.thresholds import read_thresholds
 from monitoring.truth.join import Joined, join
@@ -24,6 +24,8 @@ from monitoring.truth.signals import Watched, truth_signals
 from smart_routing.decision_log import LoggedDecision
 from smart_routing.inference import Model
 from smart_routing.querylog.records import QueryRecord
+
+UNREAD: Final = "unread"
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,17 @@ class Production:
 
 @dataclass(frozen=True)
 class Asked:
-    """The windows, what the query log has of them and of the time before, and what the version decided in it."""
+    """The windows, what the query log has of them and of the time before, and what the version decided in it.
+
+    `gaps` say in words what could not be read.
+    """
 
     production: Production
     windows: LastWindows
     records: tuple[QueryRecord, ...]
     labelled: Labelled
     decisions: tuple[LoggedDecision, ...]
+    gaps: tuple[str, ...] = ()
 
     @cached_property
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -67,6 +73,22 @@ class Asked:
 
 
 SignalSource = Callable[[Asked], tuple[Signal, ...]]
+
+
+def unread(asked: Asked) -> tuple[Signal, ...]:
+    """What could not be read speaks: people must hear that nobody knows what the windows were like."""
+    return tuple(
+        Signal(
+            name=UNREAD,
+            tier=Tier.QUALITY,
+            window=asked.windows.newest,
+            current=0.0,
+            p_value=0.0,
+            is_large=True,
+            sentence=gap,
+        )
+        for gap in asked.gaps
+    )
 
 
 def decisions_without_model(asked: Asked) -> tuple[Signal, ...]:
@@ -98,7 +120,7 @@ def skew(asked: Asked) -> tuple[Signal, ...]:
     return (skew_signal(find_skew(pairs, asked.production.model, histories=find_histories()), newest),)
 
 
-SOURCES: Final[tuple[SignalSource, ...]] = (decisions_without_model, truth, skew)
+SOURCES: Final[tuple[SignalSource, ...]] = (unread, decisions_without_model, truth, skew)
 
 
 def read_decisions_since(moment: datetime) -> tuple[LoggedDecision, ...]:

@@ -1,15 +1,14 @@
 """What was decided and what ran, as flows read it: logs, events, the key of digests, the history; gaps are told."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import Final
 
 from prefect.logging import get_run_logger
 
 from flows.query_events import read_records
 from models.dataset import RETRY_WINDOW
 from monitoring.truth.join import LATEST
-from monitoring.window import Window
+from monitoring.window import CLOCKS_APART, Window
 from smart_routing.decision_log import LoggedDecision, read_decisions, read_or_make_key
 from smart_routing.errors import BundleError, QueryLogError, StoredFileError
 from smart_routing.history.measures import History
@@ -19,9 +18,6 @@ from smart_routing.querylog.s3 import connect
 from smart_routing.settings import HistorySettings, S3Settings, ServingSettings
 from smart_routing.statement_digest import StatementDigest
 from smart_routing.stored_file import open_file
-
-CLOCKS_APART: Final = timedelta(hours=1)
-"""Read on both sides of a window: ids join events whose clock is off by so much."""
 
 
 def read_logged(decisions: str | None, since: datetime) -> tuple[list[LoggedDecision], str | None]:
@@ -51,10 +47,14 @@ def find_histories() -> dict[str, History]:
 
 
 def read_stored(events: str | None, since: datetime, window: Window) -> tuple[tuple[QueryRecord, ...], str | None]:
+    """Records of [since, the window's end), and of some time around it, as clocks differ and statements are retried."""
+    return read_created(events, since=since - CLOCKS_APART - RETRY_WINDOW, until=window.end + CLOCKS_APART + LATEST)
+
+
+def read_created(events: str | None, *, since: datetime, until: datetime) -> tuple[tuple[QueryRecord, ...], str | None]:
     """A store that does not answer leaves all decisions without an event; events that were named must be there."""
-    first, last = since - CLOCKS_APART - RETRY_WINDOW, window.end + CLOCKS_APART + LATEST
     try:
-        return tuple(read_records(events, since=first, until=last)), None
+        return tuple(read_records(events, since=since, until=until)), None
     except QueryLogError as error:
         if events is not None:
             raise

@@ -24,7 +24,7 @@ def react(
     version: ModelVersion,
     model_version: str,
     window: Window,
-    run_id: str,
+    run_id: str | None,
     page: str | None = None,
     moved: Iterable[Signal] | None = None,
 ) -> None:
@@ -35,9 +35,10 @@ def react(
     if verdict in _NOTHING:
         return
     kind, spoke, whose = AlertKind(verdict), tuple(signals), tuple(tenants)
-    done = _TRAINS if kind == AlertKind.RETRAIN else ""
+    done, pending = _TRAINS if kind == AlertKind.RETRAIN else "", False
     if kind == AlertKind.ROLLBACK:
-        done = roll_back_from(version.number, by=NIGHT, reason=reason).told
+        undoing = roll_back_from(version.number, by=NIGHT, reason=reason)
+        done, pending = undoing.told, undoing.deployment is None
     alert = alert_of(
         kind,
         reason=reason,
@@ -48,6 +49,7 @@ def react(
         moved=moved,
         links=links(version=version.number, run_id=run_id, page=page),
         done=done,
+        pending=pending,
     )
     tell_people(alert)
     announce_verdict(

@@ -15,7 +15,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.arguments import whole
 from flows.command import CommandParser, add_events, run
-from flows.logged import CLOCKS_APART, find_digest, read_logged
+from flows.logged import find_digest, read_logged
 from flows.query_events import read_records
 from models.capacity import read_capacity, saving
 from models.dataset import label
@@ -24,7 +24,7 @@ from models.registry import ModelRegistry
 from monitoring.business import Basis, saving_gauges, statement_gauges
 from monitoring.gauges import Gauge, write_gauges
 from monitoring.truth.join import LATEST, Pair, join
-from monitoring.window import NOW, Window, read_window
+from monitoring.window import CLOCKS_APART, NOW, Window, read_window
 from smart_routing import protocol
 from smart_routing.labels import LabelRule, QueryWeight
 from smart_routing.querylog.records import QueryRecord

@@ -17,7 +17,7 @@ from prefect.logging import get_run_logger
 from flows.arguments import whole
 from flows.command import CommandParser, add_events, run
 from flows.drift_sources import SOURCES, Asked, Production, read_decisions_since
-from flows.query_events import read_records
+from flows.logged import read_created
 from flows.reaction import react
 from models.dataset import label
 from models.exclusions import ExclusionWindow, read_exclusions
@@ -39,7 +39,7 @@ from monitoring.truth.signals import HEAVY_MISSES
 from monitoring.window import NOW, Window, read_window
 from monitoring.workspace import keep
 from smart_routing import protocol
-from smart_routing.errors import BundleError
+from smart_routing.errors import BundleError, RegistryError
 from smart_routing.history.measures import WINDOW as HISTORY_WINDOW
 from smart_routing.settings import MonitoringSettings, RegistrySettings
 
@@ -52,7 +52,8 @@ ARTIFACTS: Final = "drift"
 class DriftReport:
     """The verdict, what it rests on and where more is. `html` is None where nothing was compared.
 
-    `truth` says how many heavy statements the version missed so far, None where no event tells.
+    `truth` says how many heavy statements the version missed so far, None where no event tells; `run_id` is None where
+    MLflow could not take the report.
     """
 
     verdict: VerdictKind
@@ -71,13 +72,13 @@ class DriftReport:
     drift_share: float
     folder: str
     html: str | None
-    run_id: str
+    run_id: str | None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.verdict}: {self.reason}\n{self.html or self.folder} (MLflow run {self.run_id})"
+        return f"{self.verdict}: {self.reason}\n{self.html or self.folder} (MLflow run {self.run_id or 'not logged'})"
 
 
 @flow(name="report-drift")
@@ -142,9 +143,10 @@ def load_production(window: Window) -> Production:
 def read_log(events: str | None, windows: LastWindows, production: Production) -> Asked:
     """The log as training would take it: retries merged, excluded windows and mere mistakes left out."""
     since, bundle = windows.start - HISTORY_WINDOW, production.model.bundle
-    records = read_records(events, since=since, until=windows.newest.end)
+    records, unread = read_created(events, since=since, until=windows.newest.end)
     labelled = label(records, bundle.label_rule, read_exclusions(), limits=bundle.parse_limits)
-    return Asked(production, windows, tuple(records), labelled, read_decisions_since(since))
+    gaps = (unread,) if unread else ()
+    return Asked(production, windows, records, labelled, read_decisions_since(since), gaps)
 
 
 @task(cache_policy=NO_CACHE)
@@ -175,15 +177,18 @@ def write(content: PageContent, out: str | None) -> ReportFiles:
 
 
 @task(cache_policy=NO_CACHE)
-def log(version: ModelVersion, drift: Drift, verdict: Verdict, files: ReportFiles) -> str:
-    """A run of its own, so that the run a version was made by stays as it was."""
-    tracking = Tracking.connect(RegistrySettings.load())
-    with tracking.run(f"drift {drift.window.end:%Y-%m-%d %H:%M}") as run_id:
-        tags = {"model_version": str(version.number), "verdict": verdict.kind, "reason": verdict.reason}
-        tracking.set_tags(run_id, tags)
-        tracking.log_metrics(run_id, {"current_rows": drift.current_rows, "drift_share": drift.drift_share})
-        for file in files:
-            tracking.log_file(run_id, file, to=ARTIFACTS)
+def log(version: ModelVersion, drift: Drift, verdict: Verdict, files: ReportFiles) -> str | None:
+    """A run of its own, so that the run a version was made by stays as it was; None where MLflow takes none now."""
+    tags = {"model_version": str(version.number), "verdict": verdict.kind, "reason": verdict.reason}
+    try:
+        tracking = Tracking.connect(RegistrySettings.load())
+        with tracking.run(f"drift {drift.window.end:%Y-%m-%d %H:%M}", tags=tags) as run_id:
+            tracking.log_metrics(run_id, {"current_rows": drift.current_rows, "drift_share": drift.drift_share})
+            for file in files:
+                tracking.log_file(run_id, file, to=ARTIFACTS)
+    except RegistryError as error:
+        get_run_logger().warning("the report is not in MLflow: %s", error)
+        return None
     return run_id
 
 
@@ -247,7 +252,7 @@ def ended_changes(exclusions: Iterable[ExclusionWindow], window: Window) -> list
     return [found.end for found in exclusions if found.kind == "change" and found.end <= window.end]
 
 
-def report(content: PageContent, files: ReportFiles, *, run_id: str) -> DriftReport:
+def report(content: PageContent, files: ReportFiles, *, run_id: str | None) -> DriftReport:
     drift, verdict, heavy = content.drift, content.verdict, content.drift.signal(f"{HEAVY}_share")
     return DriftReport(
         verdict=verdict.kind,

@@ -18,7 +18,7 @@ from models.registry import ModelRegistry
 from models.versions import ModelVersion
 from monitoring.alerts.alert import Alert, AlertKind, alert_of
 from monitoring.signals import Signal
-from monitoring.watch import Watched, WatchLimits, watch
+from monitoring.watch import Watched, WatchLimits, is_since, watch
 from monitoring.window import Window
 from smart_routing.decision_log import LoggedDecision
 from smart_routing.errors import QueryLogError
@@ -88,8 +88,8 @@ def read_watched(version: ModelVersion, now: datetime) -> Watched:
     return Watched(
         version=version.number,
         window=window,
-        before=[decision for decision in decisions if decision.time < window.start],
-        since=[decision for decision in decisions if decision.time >= window.start],
+        before=[one for one in decisions if not is_since(one, version.number, window.start)],
+        since=[one for one in decisions if is_since(one, version.number, window.start)],
         records=records,
         rule=version.label_rule or LabelRule(),
         digest=find_digest(),
@@ -128,6 +128,7 @@ def alert_about(version: ModelVersion, window: Window, signals: tuple[Signal, ..
         window=window,
         links=links(version=version.number, run_id=version.run_id),
         done=undoing.told,
+        pending=undoing.deployment is None,
     )
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from monitoring.signals import Signal, Tier
 from monitoring.truth.join import Digest, join
 from monitoring.truth.sequential import refute
-from monitoring.window import Window
+from monitoring.window import CLOCKS_APART, Window
 from smart_routing.decision_log import LoggedDecision
 from smart_routing.labels import LabelRule, QueryWeight
 from smart_routing.querylog.records import QueryRecord
@@ -57,6 +58,11 @@ def watch(watched: Watched, limits: WatchLimits) -> tuple[Signal, ...]:
     return tuple(signal for signal in found if signal is not None)
 
 
+def is_since(decision: LoggedDecision, number: int, began: datetime) -> bool:
+    """Whether it was made since a version began; what a router whose clock is late decided by it is dated before."""
+    return decision.time >= (began - CLOCKS_APART if _is_by(decision, number) else began)
+
+
 def heavy_units(watched: Watched) -> tuple[bool, ...]:
     """Whether each heavy template x schema x day since the version began was sent to small, by its first statement."""
     decisions = [one for one in _of_version(watched.since, watched.version) if one.reason in JUDGED]
@@ -70,9 +76,12 @@ def heavy_units(watched: Watched) -> tuple[bool, ...]:
 
 
 def _of_version(decisions: Iterable[LoggedDecision], number: int) -> Iterator[LoggedDecision]:
+    return (decision for decision in decisions if _is_by(decision, number))
+
+
+def _is_by(decision: LoggedDecision, number: int) -> bool:
     """Routers name a version `v7-` and the first of its digest."""
-    name = f"v{number}-"
-    return (decision for decision in decisions if (decision.model_version or "").startswith(name))
+    return (decision.model_version or "").startswith(f"v{number}-")
 
 
 def _misses(watched: Watched, limits: WatchLimits) -> Signal | None:
@@ -123,7 +132,8 @@ def _undone(watched: Watched) -> Signal | None:
 
     The registry is not theirs to change, so it would go on to name a version that nobody serves.
     """
-    decided = [one for one in sorted(watched.since, key=lambda one: one.time) if one.reason is Reason.MODEL]
+    dated = sorted((one for one in watched.since if one.time >= watched.window.start), key=lambda one: one.time)
+    decided = [one for one in dated if one.reason is Reason.MODEL]
     own = set(map(id, _of_version(decided, watched.version)))
     without = decided[max((place for place, one in enumerate(decided, start=1) if id(one) in own), default=0) :]
     if not own or len(without) < FEWEST_WITHOUT:

@@ -8,6 +8,8 @@ from typing import Final, Self
 from smart_routing.errors import InputError
 
 NOW: Final = "now"
+CLOCKS_APART: Final = timedelta(hours=1)
+"""How far the clocks of routers, clusters and flows may differ: so much is read on both sides of a window."""
 
 _LENGTH: Final = re.compile(r"([1-9][0-9]{0,4})([mhd])")
 _UNITS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}

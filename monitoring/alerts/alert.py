@@ -60,6 +60,8 @@ class Link:
 class Alert:
     """A verdict for people. `model_version` is the suspect; `done` says in a sentence what was done already.
 
+    `pending`: what the verdict calls for is still to be done, so that people hear once more when it is.
+
     Every text may hold names that tenants chose: a channel escapes them all.
     """
 
@@ -72,6 +74,7 @@ class Alert:
     moved: tuple[Moved, ...] = ()
     links: tuple[Link, ...] = ()
     done: str = ""
+    pending: bool = False
 
 
 def alert_of(
@@ -85,6 +88,7 @@ def alert_of(
     moved: Iterable[Signal] | None = None,
     links: Iterable[Link] = (),
     done: str = "",
+    pending: bool = False,
 ) -> Alert:
     """The alert of a verdict; `signals` are those that spoke, `moved` the few to be shown, None to choose them here."""
     spoke = tuple(signals)
@@ -98,6 +102,7 @@ def alert_of(
         moved=moved_most(spoke) if moved is None else tuple(map(Moved.of, moved))[:MOST_MOVED],
         links=tuple(links),
         done=done,
+        pending=pending,
     )
 
 

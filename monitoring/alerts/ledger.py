@@ -29,11 +29,13 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     model_version: str
     signals: tuple[str, ...]
     tenants: tuple[str, ...]
+    pending: bool = False
 
     def covers(self, alert: Alert) -> bool:
-        """Whether who knows this knows the alert: the same version, nothing worse, no signal or tenant more."""
+        """Whether who knows this knows the alert: the same version, nothing worse or done, no signal or tenant more."""
         return (
             self.model_version == alert.model_version
+            and self.pending <= alert.pending
             and self.kind.rank >= alert.kind.rank
             and set(self.signals) >= set(alert.signals)
             and set(self.tenants) >= set(alert.tenants)
@@ -107,4 +109,5 @@ def _entry(alert: Alert, channel: str, *, at: datetime) -> Told:
         model_version=alert.model_version,
         signals=alert.signals,
         tenants=alert.tenants,
+        pending=alert.pending,
     )

@@ -39,7 +39,7 @@ def volume(reference_rows: int, current_rows: int, window: Window, rules: DriftT
     """How many statements there are to compare; it never speaks, and says why where nothing else does."""
     enough = f"{current_rows} read statements from {window} against {reference_rows} of the reference"
     few = f"{enough}: a comparison needs {rules.min_rows} of the window, of what was learnt and of what was held out"
-    none = f"the model decided no read statement from {window}"
+    none = f"the query log has no read statement from {window}"
     is_enough = min(reference_rows, current_rows) >= rules.min_rows
     return Signal(
         name=STATEMENTS,

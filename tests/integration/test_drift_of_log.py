@@ -1,9 +1,13 @@
-"""Drift in the bundled log, as models trained on its first days see the days after: a tenant arrives on the 10th."""
+"""Drift in the bundled log, as models trained on its first days see the days after: a tenant arrives on the 10th.
+
+The last tests do to the log what clocks and collectors do: an hour off, late, twice, gone for a night.
+"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -20,6 +24,9 @@ from monitoring.policy import Verdict, judge
 from monitoring.reference import Reference, make_reference
 from monitoring.thresholds import read_thresholds
 from monitoring.window import Window
+from smart_routing.inference import Model
+from smart_routing.querylog.parquet import ParquetStore
+from smart_routing.querylog.parts import open_parts
 from smart_routing.querylog.records import QueryRecord
 from smart_routing.querylog.source import read_query_log
 
@@ -29,10 +36,17 @@ RESEARCH = "lake.research"
 
 @dataclass(frozen=True)
 class Watched:
-    """A version's reference, and all statements as it sees them."""
+    """A version, its reference, and all statements as it sees them."""
 
+    model: Model
     reference: Reference
     statements: pd.DataFrame
+
+    def told(self, records: Iterable[QueryRecord]) -> "Watched":
+        """The same, had the query log held these."""
+        found = label([record for record in records if record.create_time < october(15)], SCALED_RULE)
+        requests = [example.request for example in found.reads]
+        return replace(self, statements=monitoring_frame(requests, self.model, found.history))
 
     def verdict(self, day: int, *, without: Iterable[str] = ()) -> Verdict:
         """Of the report that closes a day of October."""
@@ -51,14 +65,14 @@ def log() -> tuple[QueryRecord, ...]:
 
 
 @cache
-def labelled(until: int = 15) -> Labelled:
+def labelled(until: int) -> Labelled:
     return label([record for record in log() if record.create_time < october(until)], SCALED_RULE)
 
 
 @cache
 def watched(until: int) -> Watched:
     """By the version made from the log before a day of October."""
-    past, whole = labelled(until), labelled()
+    past = labelled(until)
     candidate = make_candidate(past, SCALED_RULE, params=read_params(seed=0), gate=read_gate())
     learnt, held_out = (
         [example.request for example in block]
@@ -67,8 +81,7 @@ def watched(until: int) -> Watched:
     reference = make_reference(
         learnt, held_out, model=candidate.model, gain=candidate.trained.gain, history=past.history
     )
-    requests = [example.request for example in whole.reads]
-    return Watched(reference, monitoring_frame(requests, candidate.model, whole.history))
+    return Watched(candidate.model, reference, pd.DataFrame()).told(log())
 
 
 @pytest.mark.parametrize(("until", "day"), [(9, 9), (12, 12), (12, 13), (14, 14)], ids=str)
@@ -95,8 +108,62 @@ def test_without_the_new_tenant_every_day_is_quiet_the_weekend_too(day: int) -> 
 def test_any_tenant_that_a_version_was_made_without_is_named(tenant: str) -> None:
     version = watched(9)
     rows = version.reference.rows
-    made_without = Watched(
-        Reference(rows[rows[TENANT] != tenant].reset_index(drop=True), version.reference.gain), version.statements
-    )
-    verdict = made_without.verdict(12, without=[RESEARCH])
+    reference = Reference(rows[rows[TENANT] != tenant].reset_index(drop=True), version.reference.gain)
+    verdict = replace(version, reference=reference).verdict(12, without=[RESEARCH])
     assert (verdict.kind, verdict.tenants) == ("retrain", (tenant,))
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_clusters_whose_clocks_are_an_hour_off_change_no_verdict(hours: int) -> None:
+    version = watched(9)
+    off = version.told(later(record, hours) if record.create_time >= october(9) else record for record in log())
+    for day, kind in ((9, "none"), (10, "none"), (11, "retrain")):
+        found, usual = off.verdict(day), version.verdict(day)
+        assert found.kind == kind
+        assert (found.tenants, {one.name for one in found.signals}) == (
+            usual.tenants,
+            {one.name for one in usual.signals},
+        )
+
+
+def later(record: QueryRecord, hours: int) -> QueryRecord:
+    by = timedelta(hours=hours)
+    return replace(record, create_time=record.create_time + by, end_time=record.end_time + by)
+
+
+def test_events_two_days_late_are_no_data_and_once_they_are_stored_twice_the_verdict_of_any_other_night(
+    tmp_path: Path,
+) -> None:
+    store, version = ParquetStore(open_parts(str(tmp_path), None)), watched(9)
+    store.append(record for record in log() if record.create_time < october(10))
+    nights = [version.told(store.read()).verdict(day) for day in (10, 11)]
+    assert [verdict.kind for verdict in nights] == ["no data", "no data"]
+    assert nights[1].reason == "The query log has no read statement from 2026-10-11 00:00 to 2026-10-12 00:00 UTC."
+    for _ in range(2):
+        store.append(log())
+    assert version.told(store.read()).verdict(12) == version.verdict(12)
+
+
+def test_a_night_without_events_is_told_and_the_next_report_is_as_any_other() -> None:
+    start, end = october(8) + timedelta(hours=20), october(9) + timedelta(hours=6)
+    version = watched(9)
+    seen = version.told(record for record in log() if not start <= record.create_time < end)
+    assert seen.verdict(9).kind == "alert"
+    assert seen.verdict(9).reason == (
+        "2026-10-09 00:00 to 06:00 (UTC) is without statements; 6.4% of a day's usually come then. "
+        "Nothing is to be learnt from such data."
+    )
+    assert [(seen.verdict(day).kind, seen.verdict(day).tenants) for day in (10, 11)] == [
+        ("none", ()),
+        ("retrain", (RESEARCH,)),
+    ]
+
+
+def test_a_missed_report_is_made_up_for_by_the_next() -> None:
+    """A day whose events never come leaves the days before and after it."""
+    version = watched(9)
+    seen = version.told(record for record in log() if not october(11) <= record.create_time < october(12))
+    assert [(seen.verdict(day).kind, seen.verdict(day).tenants) for day in (11, 12)] == [
+        ("no data", ()),
+        ("retrain", (RESEARCH,)),
+    ]

@@ -1,14 +1,20 @@
-"""The drift report on real MLflow servers and the bundled log: quiet on a usual day, an alert when a tenant arrives."""
+"""The drift report on real MLflow servers and the bundled log: quiet on a usual day, an alert when a tenant arrives.
+
+The last tests take away what it needs: MLflow, the store, the chat and the mail server.
+"""
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from mlflow import MlflowClient
 
 from infra.local.loop import EVENTS
+from infra.local.processes import LOOPBACK
 from infra.local.scale import SCALED_RULE
 from models.dataset import label
 from models.registry import ModelRegistry
@@ -22,7 +28,10 @@ from smart_routing.inference import Model
 from smart_routing.querylog.source import read_query_log
 from smart_routing.settings import RegistrySettings
 from tests.bundles import JoinModel
+from tests.listeners import serving
+from tests.receivers import Chat, Mailbox
 from tests.registered import provenance
+from tests.relay import Relay
 from tests.shell import Shell, own_environment
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
@@ -136,3 +145,73 @@ def test_a_version_without_a_reference_is_named(
     done = shell(mlflow_tracking_uri).python("-m", "flows.report_drift", "--events", str(EVENTS))
     assert done.returncode == 1
     assert f"model version {version.number} has no {REFERENCE_ARTIFACT}" in done.stderr
+
+
+NIGHT = ("--as-of", "2026-10-12", "--act")
+"""When the new tenant is called for to be learnt."""
+
+
+def telling(shell: Shell, chat: Chat, folder: Path, **variables: str) -> Shell:
+    """The same, with people to be told."""
+    (folder / "chat-url").write_text(chat.url)
+    told = {"SMART_ROUTING_ALERTS_SLACK_WEBHOOK_FILE": str(folder / "chat-url")}
+    patience = {"SMART_ROUTING_ALERTS_BACKOFF_SECONDS": "0.05"}
+    return replace(shell, environment=shell.environment | told | patience | variables)
+
+
+def test_channels_that_fail_end_no_run_and_each_is_told_once_when_it_is_back(
+    mlflow_tracking_uri: str, shell: Callable[[str], Shell], tmp_path: Path
+) -> None:
+    serve(mlflow_tracking_uri, tmp_path)
+    for name in ("once", "again"):
+        copytree(EVENTS, tmp_path / "twice" / name)
+    mail = {
+        "SMART_ROUTING_ALERTS_SMTP_HOST": LOOPBACK,
+        "SMART_ROUTING_ALERTS_SMTP_SECURITY": "none",
+        "SMART_ROUTING_ALERTS_MAIL_TO": "oncall@example.com",
+    }
+    with serving(Chat([500] * 3)) as chat, serving(Mailbox()) as mailbox:
+        here = telling(shell(mlflow_tracking_uri), chat, tmp_path, **mail)
+        ports = ("9", str(mailbox.port), str(mailbox.port))
+        nights = [
+            here.python("-m", "flows.report_drift", *NIGHT, "--json", "--events", str(events), **port_of_mail(port))
+            for port, events in zip(ports, (EVENTS, EVENTS, tmp_path / "twice"), strict=True)
+        ]
+    first, again, twice = (json.loads(night.stdout.splitlines()[-1]) for night in nights)
+    assert first["verdict"] == "retrain"
+    assert (first["reason"], first["current_rows"]) == (again["reason"], again["current_rows"])
+    assert (first["reason"], first["current_rows"]) == (twice["reason"], twice["current_rows"])
+    assert "alert in slack: failed (the webhook answers 500: expected 200; tried 3 times)" in nights[0].stderr
+    assert "alert in mail: failed (the mail server cannot be reached: ConnectionRefusedError" in nights[0].stderr
+    assert (chat.messages.qsize(), mailbox.messages.qsize()) == (3 + 1, 1)
+
+
+def port_of_mail(port: str) -> dict[str, str]:
+    return {"SMART_ROUTING_ALERTS_SMTP_PORT": port}
+
+
+def test_where_mlflow_goes_down_meanwhile_people_are_told_all_the_same(
+    mlflow_tracking_uri: str, shell: Callable[[str], Shell], tmp_path: Path
+) -> None:
+    serve(mlflow_tracking_uri, tmp_path)
+    with serving(Relay(mlflow_tracking_uri, last="/runs/create")) as relay, serving(Chat()) as chat:
+        here = telling(shell(relay.url), chat, tmp_path)
+        report = here.flow("report_drift", *NIGHT, "--events", str(EVENTS))
+        assert relay.is_down
+    assert (report["verdict"], report["tenants"], report["run_id"]) == ("retrain", ["lake.research"], None)
+    assert Path(report["html"]).exists()
+    assert "lake.research" in json.loads(chat.messages.get(timeout=5))["text"]
+
+
+def test_a_store_that_is_down_is_an_alert_that_says_so(
+    mlflow_tracking_uri: str, shell: Callable[[str], Shell], tmp_path: Path
+) -> None:
+    serve(mlflow_tracking_uri, tmp_path)
+    with serving(Chat()) as chat:
+        store = {"SMART_ROUTING_QUERY_LOG_STORE": f"postgresql://nobody@{LOOPBACK}:9/log"}
+        here = telling(shell(mlflow_tracking_uri), chat, tmp_path, **store)
+        report = here.flow("report_drift", *NIGHT)
+    assert (report["verdict"], report["signals"], report["html"]) == ("alert", ["unread"], None)
+    assert report["reason"].startswith("The query log cannot be read: ")
+    assert "The query log cannot be read" in chat.messages.get(timeout=5)
+    assert chat.messages.empty()

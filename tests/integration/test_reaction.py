@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from flows.training_lock import LIMIT
 from infra.local.loop import EVENTS
 from infra.local.scale import SCALED_RULE
 from models.registry import ModelRegistry
+from models.trigger import Trigger, trained_since
 from smart_routing import protocol
 from smart_routing.bundle import LABEL, write_bundle
 from smart_routing.settings import RegistrySettings
@@ -177,3 +179,38 @@ def test_while_a_model_is_made_nobody_makes_another(shell: Shell, prefect_api: h
         f"No training: training lock (Prefect concurrency limit '{LIMIT}') is still held after 1 s: "
         "expected the training that runs to end."
     )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("report_drift", "--act"),
+        ("report_truth",),
+        ("watch_version",),
+        ("retrain_on_drift", "--reason", "r"),
+    ],
+    ids=" ".join,
+)
+def test_without_mlflow_every_flow_says_so_in_one_line(shell: Shell, arguments: tuple[str, ...]) -> None:
+    name, *options = arguments
+    done = shell.python("-m", f"flows.{name}", *options, SMART_ROUTING_REGISTRY_URI="http://127.0.0.1:9")
+    told = [line for line in done.stderr.splitlines() if " | INFO " not in line]
+    assert (done.returncode, done.stdout) == (1, "")
+    assert told == [
+        f"python -m flows.{name}: registry http://127.0.0.1:9 cannot be reached: expected an MLflow server there"
+    ]
+
+
+def test_without_the_store_no_training_begins_and_the_same_verdict_is_answered_once_it_is_back(
+    shell: Shell, registry: ModelRegistry, tmp_path: Path
+) -> None:
+    first = register(registry, tmp_path / "a", 0.5)
+    registry.set_alias(protocol.ALIAS_PRODUCTION, int(first))
+    store = "postgresql://nobody@127.0.0.1:9/log"
+    done = shell.python("-m", "flows.retrain_on_drift", "--reason", "r", SMART_ROUTING_QUERY_LOG_STORE=store)
+    assert done.returncode == 2
+    assert "query log in PostgreSQL at 127.0.0.1/log: " in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    trigger = Trigger(by="night", reason="r", verdict="retrain", model_version="unknown")
+    assert trained_since(registry.tracking, trigger, datetime.now(UTC) - timedelta(hours=1)) is None
+    assert len(registry.read().versions) == 1

@@ -23,7 +23,9 @@ from smart_routing.querylog.source import read_query_log
 from smart_routing.router import Router
 from smart_routing.settings import RegistrySettings
 from tests.bundles import JoinModel
+from tests.listeners import serving
 from tests.registered import provenance
+from tests.relay import Relay
 from tests.shell import Shell, own_environment
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
@@ -141,3 +143,15 @@ def test_store_that_does_not_answer_and_no_decision_log_are_told(
     assert silent["rates"] == []
     assert silent["gauges"] == []
     assert "there is no decision log" in silent["unknown"][0]
+
+
+def test_figures_that_mlflow_cannot_take_are_in_the_file_all_the_same(
+    mlflow_tracking_uri: str, shell: Callable[..., Shell], tmp_path: Path
+) -> None:
+    folder = tmp_path / "decisions"
+    write_decisions(serve(mlflow_tracking_uri, tmp_path), window_of_log(), folder, with_ids=True)
+    with serving(Relay(mlflow_tracking_uri, last="/runs/create")) as relay:
+        summary = report(shell(SMART_ROUTING_REGISTRY_URI=relay.url), folder, "--events", str(EVENTS))
+        assert relay.is_down
+    assert summary["run_id"] is None
+    assert json.loads((tmp_path / "reports" / "truth.json").read_text())["rates"] == summary["rates"]

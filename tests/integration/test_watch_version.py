@@ -66,15 +66,18 @@ def register(registry: ModelRegistry, folder: Path, threshold: float, status: Va
         return registry.register_bundle(folder, provenance(run_id, status)).number
 
 
-def happen(folder: Path, version: int, *, flipped: bool, now: datetime) -> None:
-    """Four hours of the real log as if they ran now: every decision of the version is right, or every one is wrong."""
+def happen(folder: Path, version: int, *, flipped: bool, now: datetime, hours: int = 0) -> None:
+    """Four hours of the real log as if they ran now: every decision of the version is right, or every one is wrong.
+
+    The routers' clocks are so many hours before those of the clusters and of the registry.
+    """
     records = [
         retimed(found, now) for found in read_query_log(EVENTS, rejects=None) if FIRST <= found.create_time < LAST
     ]
     ParquetStore(open_parts(str(folder / "query-log"), None)).append(records)
     log = DecisionLog(folder / "decision-log", writer=f"w{version}")
     for record in records:
-        log.append(decision(record, version, flipped=flipped))
+        log.append(decision(record, version, flipped=flipped, off=timedelta(hours=hours)))
     log.flush()
 
 
@@ -85,11 +88,11 @@ def retimed(record: QueryRecord, now: datetime) -> QueryRecord:
     return replace(record, query_id=f"{record.query_id}_{now:%f}", create_time=created, end_time=created + took)
 
 
-def decision(record: QueryRecord, version: int, *, flipped: bool) -> LoggedDecision:
+def decision(record: QueryRecord, version: int, *, flipped: bool, off: timedelta) -> LoggedDecision:
     heavy = (record.weight(SCALED_RULE) == QueryWeight.HEAVY) != flipped
     return LoggedDecision(
-        time=record.create_time,
-        submitted_at=record.create_time,
+        time=record.create_time + off,
+        submitted_at=record.create_time + off,
         query_id=record.query_id,
         user="u",
         source=record.source,
@@ -191,12 +194,13 @@ def test_a_store_that_is_down_and_a_log_that_is_broken_are_told(
     assert "the query log cannot be read" in told
 
 
+@pytest.mark.parametrize("hours", [-1, 0, 1], ids="routers' clocks {:+} h".format)
 def test_where_nothing_is_left_to_go_back_to_people_are_told_once(
-    shell: Shell, registry: ModelRegistry, chat: Chat, tmp_path: Path
+    shell: Shell, registry: ModelRegistry, chat: Chat, tmp_path: Path, hours: int
 ) -> None:
     only = register(registry, tmp_path / "only", 0.5, ValidationStatus.PASSED)
     shell.flow("promote_model", "--version", str(only))
-    happen(tmp_path, only, flipped=True, now=datetime.now(UTC))
+    happen(tmp_path, only, flipped=True, now=datetime.now(UTC), hours=hours)
     for _ in range(2):
         undone = shell.flow("watch_version")["undone"]
         assert undone.startswith("It was NOT rolled back and still serves: nothing to roll back to")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.watch import Watched, WatchLimits, heavy_units, watch
+from monitoring.watch import Watched, WatchLimits, heavy_units, is_since, watch
 from monitoring.window import Window
 from smart_routing.decision_log import LoggedDecision
 from smart_routing.labels import LabelRule, QueryWeight
@@ -133,6 +133,33 @@ def sequence(*runs: tuple[str, int], reason: Reason = Reason.MODEL) -> list[Logg
 )
 def test_a_version_that_the_routers_let_go_of_is_told(since: list[LoggedDecision], expected: list[str]) -> None:
     assert names(watched(since)) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "minutes", "expected"),
+    [
+        pytest.param("v2-ab", 1, True, id="after"),
+        pytest.param("v2-ab", -60, True, id="its own, by a clock that is an hour late"),
+        pytest.param("v2-ab", -61, False, id="its own, when it served before"),
+        pytest.param("v1-cd", -1, False, id="before"),
+        pytest.param("v1-cd", 1, True, id="of routers that have not seen it yet"),
+    ],
+)
+def test_what_a_version_decided_is_its_own_though_clocks_are_an_hour_apart(
+    version: str, minutes: int, *, expected: bool
+) -> None:
+    made = decision(0, time=BEGAN + timedelta(minutes=minutes), model_version=version)
+    assert is_since(made, 2, BEGAN) is expected
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["clocks agree", "routers an hour late"])
+def test_a_version_that_served_before_and_begins_anew_is_not_told_as_let_go_of(*, late: bool) -> None:
+    """The routers, which have not seen the promotion yet, still decide by the version in between."""
+    hour = timedelta(hours=1)
+    earlier = [decision(n, time=BEGAN - hour + timedelta(seconds=n)) for n in range(200)]
+    others = [decision(n, time=BEGAN - late * hour + timedelta(seconds=n), model_version="v1-cd") for n in range(30)]
+    since = [one for one in (*earlier, *others) if is_since(one, 2, BEGAN)]
+    assert names(watched(since)) == []
 
 
 def test_without_a_version_before_there_is_no_rise() -> None:

@@ -37,6 +37,20 @@ def test_a_worsening_is_told_a_repetition_is_not(tmp_path: Path, changed: dict[s
     assert kept.enter(alert(**changed), "slack", now=NOW + DAY) == answer
 
 
+@pytest.mark.parametrize(
+    ("pending", "answers"),
+    [
+        pytest.param([True, True, False, False], ["tell", "told before", "tell", "told before"], id="then done"),
+        pytest.param([False, True], ["tell", "told before"], id="done"),
+    ],
+)
+def test_what_waits_to_be_done_is_told_once_and_once_more_when_it_is(
+    tmp_path: Path, pending: list[bool], answers: list[str]
+) -> None:
+    kept = ledger(tmp_path)
+    assert [kept.enter(alert(pending=waits), "slack", now=NOW) for waits in pending] == answers
+
+
 def test_it_is_told_again_after_a_while(tmp_path: Path) -> None:
     kept = ledger(tmp_path)
     kept.enter(alert(), "slack", now=NOW)
