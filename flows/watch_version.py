@@ -18,7 +18,7 @@ from models.registry import ModelRegistry
 from models.versions import ModelVersion
 from monitoring.alerts.alert import Alert, AlertKind, alert_of
 from monitoring.signals import Signal
-from monitoring.watch import Watched, WatchLimits, is_since, watch
+from monitoring.watch import Watched, WatchLimits, is_since, unheard_of, watch
 from monitoring.window import Window
 from smart_routing.decision_log import LoggedDecision
 from smart_routing.errors import QueryLogError
@@ -54,7 +54,7 @@ def watch_version_flow() -> WatchReport:
     watched = read_watched(version, now)
     signals = judge(whole(watched))
     if not signals:
-        return WatchReport(version=version.number, told=quiet(version.number, watched.gaps))
+        return WatchReport(version=version.number, told=quiet(watched))
     reason = sentence(signals)
     undoing = roll_back_from(version.number, by=WATCHER, reason=reason)
     get_run_logger().warning("%s %s", reason, undoing.told)
@@ -132,9 +132,10 @@ def alert_about(version: ModelVersion, window: Window, signals: tuple[Signal, ..
     )
 
 
-def quiet(version: int, gaps: tuple[str, ...]) -> str:
+def quiet(watched: Watched) -> str:
+    gaps = [gap for gap in (*watched.gaps, unheard_of(watched)) if gap]
     known = f", of what is known: {'; '.join(gaps)}" if gaps else ""
-    return f"Nothing speaks against version {version}{known}."
+    return f"Nothing speaks against version {watched.version}{known}."
 
 
 def sentence(signals: tuple[Signal, ...]) -> str:

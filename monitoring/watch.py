@@ -7,7 +7,9 @@ from typing import Final
 
 from monitoring.signals import Signal, Tier
 from monitoring.truth.join import Digest, join
+from monitoring.truth.outcomes import HORIZON
 from monitoring.truth.sequential import refute
+from monitoring.truth.signals import LEAST_COVERAGE
 from monitoring.window import CLOCKS_APART, Window
 from smart_routing.decision_log import LoggedDecision
 from smart_routing.labels import LabelRule, QueryWeight
@@ -56,6 +58,16 @@ def watch(watched: Watched, limits: WatchLimits) -> tuple[Signal, ...]:
     """The signals that speak against the version; none where it does what it should or too little is known."""
     found = (_misses(watched, limits), _failures(watched, limits), _undone(watched))
     return tuple(signal for signal in found if signal is not None)
+
+
+def unheard_of(watched: Watched) -> str | None:
+    """In words, that too few of the version's decisions have met their event for misses to show; else None."""
+    waits = watched.window.end - HORIZON
+    due = [one for one in _of_version(watched.since, watched.version) if one.submitted_at <= waits]
+    joined = len(join(due, watched.records, digest=watched.digest).pairs)
+    if joined >= LEAST_COVERAGE * len(due):
+        return None
+    return f"{joined} of {len(due)} decisions have an event by now"
 
 
 def is_since(decision: LoggedDecision, number: int, began: datetime) -> bool:

@@ -26,6 +26,7 @@ from tests.bundles import JoinModel
 from tests.listeners import serving
 from tests.receivers import Chat
 from tests.registered import provenance
+from tests.relay import Relay
 from tests.shell import Shell, own_environment
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType")  # MLflow's, on import
@@ -192,6 +193,29 @@ def test_a_store_that_is_down_and_a_log_that_is_broken_are_told(
     told = down.flow("watch_version")["told"]
     assert told.startswith(f"Nothing speaks against version {only}, of what is known: the decision log cannot be read")
     assert "the query log cannot be read" in told
+
+
+def test_a_rollback_that_mlflow_cannot_take_is_told_and_told_once_more_when_it_is_done(
+    shell: Shell, registry: ModelRegistry, chat: Chat, mlflow_tracking_uri: str, tmp_path: Path
+) -> None:
+    good = register(registry, tmp_path / "good", 0.5, ValidationStatus.PASSED)
+    bad = register(registry, tmp_path / "bad", 0.9, ValidationStatus.PASSED)
+    for number in (good, bad):
+        shell.flow("promote_model", "--version", str(number))
+    happen(tmp_path, bad, flipped=True, now=datetime.now(UTC))
+    with serving(Relay(mlflow_tracking_uri, last="/model-versions/set-tag")) as relay:
+        down = replace(shell, environment=shell.environment | {"SMART_ROUTING_REGISTRY_URI": relay.url})
+        waits = down.flow("watch_version")
+        assert relay.is_down
+    assert waits["undone"].startswith("It was NOT rolled back and still serves, it will be tried again: registry ")
+    assert registry.read().recorded == bad
+
+    done = shell.flow("watch_version")
+    assert done["undone"].startswith(f"It was rolled back: version {good} serves in place of version {bad}")
+    messages = [chat.messages.get(timeout=5) for _ in range(2)]
+    assert ["NOT rolled back" in message for message in messages] == [True, False]
+    assert shell.flow("watch_version")["signals"] == []
+    assert chat.messages.empty()
 
 
 @pytest.mark.parametrize("hours", [-1, 0, 1], ids="routers' clocks {:+} h".format)

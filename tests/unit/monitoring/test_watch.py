@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from monitoring.watch import Watched, WatchLimits, heavy_units, is_since, watch
+from monitoring.watch import Watched, WatchLimits, heavy_units, is_since, unheard_of, watch
 from monitoring.window import Window
 from smart_routing.decision_log import LoggedDecision
 from smart_routing.labels import LabelRule, QueryWeight
@@ -133,6 +133,22 @@ def sequence(*runs: tuple[str, int], reason: Reason = Reason.MODEL) -> list[Logg
 )
 def test_a_version_that_the_routers_let_go_of_is_told(since: list[LoggedDecision], expected: list[str]) -> None:
     assert names(watched(since)) == expected
+
+
+@pytest.mark.parametrize(
+    ("decisions", "events", "told"),
+    [
+        pytest.param(100, 80, None, id="most are here"),
+        pytest.param(100, 79, "79 of 100 decisions have an event by now", id="lost"),
+        pytest.param(100, 0, "0 of 100 decisions have an event by now", id="late"),
+        pytest.param(0, 0, None, id="nothing decided"),
+    ],
+)
+def test_that_events_are_late_or_lost_is_told(decisions: int, events: int, told: str | None) -> None:
+    old = [decision(n, submitted_at=BEGAN) for n in range(decisions)]
+    young = [decision(n, submitted_at=BEGAN + timedelta(seconds=1)) for n in range(1000, 1100)]
+    records = [record(n, create_time=BEGAN) for n in range(events)]
+    assert unheard_of(watched([*old, *young], [*records, *records])) == told
 
 
 @pytest.mark.parametrize(
