@@ -6,9 +6,10 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from flows.logged import find_digest, find_histories, read_logged
+from flows.logged import find_digest, find_histories, read_created, read_logged
 from flows.outcomes import outcomes_of
-from models.dataset import Labelled
+from models.dataset import Labelled, label
+from models.exclusions import ExclusionWindow
 from models.versions import ModelVersion
 from monitoring.drift.fallbacks import fallbacks
 from monitoring.drift.signals import LastWindows
@@ -22,6 +23,8 @@ from monitoring.truth.join import Joined, join
 from monitoring.truth.outcomes import Outcome, follow
 from monitoring.truth.signals import Watched, truth_signals
 from smart_routing.decision_log import LoggedDecision
+from smart_routing.errors import QueryLogError
+from smart_routing.history.measures import WINDOW as HISTORY_WINDOW
 from smart_routing.inference import Model
 from smart_routing.querylog.records import QueryRecord
 
@@ -75,20 +78,20 @@ class Asked:
 SignalSource = Callable[[Asked], tuple[Signal, ...]]
 
 
-def unread(asked: Asked) -> tuple[Signal, ...]:
-    """What could not be read speaks: people must hear that nobody knows what the windows were like."""
-    return tuple(
-        Signal(
-            name=UNREAD,
-            tier=Tier.QUALITY,
-            window=asked.windows.newest,
-            current=0.0,
-            p_value=0.0,
-            is_large=True,
-            sentence=gap,
-        )
-        for gap in asked.gaps
+def what_is_unread(asked: Asked) -> tuple[Signal, ...]:
+    """It speaks: people must hear that nobody knows what the windows were like."""
+    if not asked.gaps:
+        return ()
+    told = Signal(
+        name=UNREAD,
+        tier=Tier.QUALITY,
+        window=asked.windows.newest,
+        current=float(len(asked.gaps)),
+        p_value=0.0,
+        is_large=True,
+        sentence="; ".join(asked.gaps),
     )
+    return (told,)
 
 
 def decisions_without_model(asked: Asked) -> tuple[Signal, ...]:
@@ -120,10 +123,24 @@ def skew(asked: Asked) -> tuple[Signal, ...]:
     return (skew_signal(find_skew(pairs, asked.production.model, histories=find_histories()), newest),)
 
 
-SOURCES: Final[tuple[SignalSource, ...]] = (unread, decisions_without_model, truth, skew)
+SOURCES: Final[tuple[SignalSource, ...]] = (what_is_unread, decisions_without_model, truth, skew)
 
 
-def read_decisions_since(moment: datetime) -> tuple[LoggedDecision, ...]:
-    """What the routers decided about statements submitted at `moment` or later."""
-    logged, _ = read_logged(None, moment)
-    return tuple(one for one in logged if one.submitted_at >= moment)
+def read_asked(
+    production: Production, windows: LastWindows, events: str | None, *, exclusions: tuple[ExclusionWindow, ...]
+) -> Asked:
+    """The log as training would take it: retries merged, `exclusions` and mere mistakes left out; and the decisions."""
+    since, bundle = windows.start - HISTORY_WINDOW, production.model.bundle
+    records, unread = read_created(events, since=since, until=windows.newest.end)
+    labelled = label(records, bundle.label_rule, exclusions, limits=bundle.parse_limits)
+    decisions, unlogged = _read_decisions(since)
+    return Asked(production, windows, records, labelled, decisions, tuple(gap for gap in (unread, unlogged) if gap))
+
+
+def _read_decisions(moment: datetime) -> tuple[tuple[LoggedDecision, ...], str | None]:
+    """What the routers decided about statements submitted at `moment` or later, and why it cannot be read."""
+    try:
+        logged, _ = read_logged(None, moment)
+    except QueryLogError as error:
+        return (), f"the decision log cannot be read: {error}"
+    return tuple(one for one in logged if one.submitted_at >= moment), None

@@ -16,10 +16,8 @@ from prefect.logging import get_run_logger
 
 from flows.arguments import whole
 from flows.command import CommandParser, add_events, run
-from flows.drift_sources import SOURCES, Asked, Production, read_decisions_since
-from flows.logged import read_created
+from flows.drift_sources import SOURCES, Asked, Production, read_asked
 from flows.reaction import react
-from models.dataset import label
 from models.exclusions import ExclusionWindow, read_exclusions
 from models.registry import ModelRegistry
 from models.tracking import Tracking
@@ -40,7 +38,6 @@ from monitoring.window import NOW, Window, read_window
 from monitoring.workspace import keep
 from smart_routing import protocol
 from smart_routing.errors import BundleError, RegistryError
-from smart_routing.history.measures import WINDOW as HISTORY_WINDOW
 from smart_routing.settings import MonitoringSettings, RegistrySettings
 
 DEFAULT_WINDOW: Final = "24h"
@@ -141,12 +138,7 @@ def load_production(window: Window) -> Production:
 
 @task(cache_policy=NO_CACHE)
 def read_log(events: str | None, windows: LastWindows, production: Production) -> Asked:
-    """The log as training would take it: retries merged, excluded windows and mere mistakes left out."""
-    since, bundle = windows.start - HISTORY_WINDOW, production.model.bundle
-    records, unread = read_created(events, since=since, until=windows.newest.end)
-    labelled = label(records, bundle.label_rule, read_exclusions(), limits=bundle.parse_limits)
-    gaps = (unread,) if unread else ()
-    return Asked(production, windows, records, labelled, read_decisions_since(since), gaps)
+    return read_asked(production, windows, events, exclusions=read_exclusions())
 
 
 @task(cache_policy=NO_CACHE)

@@ -228,12 +228,15 @@ def read_decisions(path: Path, *, written_since: datetime | None = None) -> Iter
 
     Files of a folder last written to before `written_since` are not read. A last line that is still being written is
     left out, as are lines that a disk or a power cut has torn, of which the log tells. Raises `QueryLogError` for a
-    line that is whole and no decision.
+    line that is whole and no decision, and for a disk that fails.
     """
     oldest = written_since.timestamp() if written_since else 0.0
     folder = (file for file in sorted(path.glob("decisions-*.jsonl")) if file.stat().st_mtime >= oldest)
-    for file in folder if path.is_dir() else (path,):
-        yield from _rows(file)
+    try:
+        for file in folder if path.is_dir() else (path,):
+            yield from _rows(file)
+    except OSError as error:
+        raise QueryLogError(f"{error.filename or path}: {error.strerror}") from error
 
 
 def _rows(file: Path) -> Iterator[LoggedDecision]:

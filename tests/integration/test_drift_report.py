@@ -94,9 +94,7 @@ def test_a_new_tenant_is_an_alert_kept_as_file_and_as_artifact(
     assert run.data.tags["model_version"] == str(version.number)
     assert run.info.run_id != version.run_id
     assert (folder / "drift.html").read_bytes() == Path(report["html"]).read_bytes()
-    page = Path(report["html"]).read_text()
-    assert f"<h1>Drift of {report['model_version']}: <span class=kind" in page
-    assert ">retrain</span>" in page
+    assert f"<h1>Drift of {report['model_version']}: " in Path(report["html"]).read_text()
     exported = read_gauges(tmp_path / "reports", "drift")
     assert exported is not None
     assert Gauge("smart_routing_verdict", {"kind": "retrain"}, 1.0) in exported.gauges
@@ -203,15 +201,17 @@ def test_where_mlflow_goes_down_meanwhile_people_are_told_all_the_same(
     assert "lake.research" in json.loads(chat.messages.get(timeout=5))["text"]
 
 
-def test_a_store_that_is_down_is_an_alert_that_says_so(
+def test_a_store_that_is_down_and_a_log_that_is_broken_are_an_alert_that_says_so(
     mlflow_tracking_uri: str, shell: Callable[[str], Shell], tmp_path: Path
 ) -> None:
     serve(mlflow_tracking_uri, tmp_path)
+    (tmp_path / "decision-log" / "decisions-2026-10-11.w1.jsonl").mkdir(parents=True)
     with serving(Chat()) as chat:
         store = {"SMART_ROUTING_QUERY_LOG_STORE": f"postgresql://nobody@{LOOPBACK}:9/log"}
         here = telling(shell(mlflow_tracking_uri), chat, tmp_path, **store)
         report = here.flow("report_drift", *NIGHT)
     assert (report["verdict"], report["signals"], report["html"]) == ("alert", ["unread"], None)
     assert report["reason"].startswith("The query log cannot be read: ")
+    assert "the decision log cannot be read: " in report["reason"]
     assert "The query log cannot be read" in chat.messages.get(timeout=5)
     assert chat.messages.empty()

@@ -137,6 +137,12 @@ def test_line_being_written_is_left_out_and_a_foreign_one_is_told(tmp_path: Path
         list(read_decisions(path))
 
 
+def test_a_disk_that_fails_is_told_by_the_file(tmp_path: Path) -> None:
+    (tmp_path / "decisions-2026-10-05.1.jsonl").mkdir()
+    with pytest.raises(QueryLogError, match=r"decisions-2026-10-05\.1\.jsonl: Is a directory"):
+        list(read_decisions(tmp_path))
+
+
 def test_disk_that_fills_up_leaves_no_line_in_halves(tmp_path: Path) -> None:
     log = DecisionLog(tmp_path, writer="1")
     log.append(row("a"))
