@@ -28,9 +28,13 @@ _FIXED: Final = {
     "objective": "binary:logistic",  # log-loss without re-weighting: calibration survives, the threshold does the work
     "eval_metric": "logloss",
     "tree_method": "hist",
-    "nthread": 2,  # a fixed number: sums of floats, and so the bytes, depend on how rows are shared out
     "verbosity": 0,
 }
+ONE_THREAD_UP_TO: Final = 50_000
+"""Rows. On fewer, a second thread wins a fifth on an idle machine; on one with other work the two wait for each other, ten
+times as long."""
+THREADS: Final = 2
+"""On more rows; a fixed number: sums of floats, and so the bytes, depend on how rows are shared out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +172,10 @@ MORE_IS_HEAVIER: Final = frozenset(
 """Dense features with which no score falls, all else equal: nobody makes a statement light by another join."""
 
 
-def booster_settings(params: TrainParams) -> dict[str, object]:
+def booster_settings(params: TrainParams, *, rows: int) -> dict[str, object]:
     """All that `xgb.train` is told of how to grow trees."""
-    return {**_FIXED, **params.booster.model_dump(), "seed": params.seed}
+    threads = 1 if rows <= ONE_THREAD_UP_TO else THREADS
+    return {**_FIXED, "nthread": threads, **params.booster.model_dump(), "seed": params.seed}
 
 
 def _search(vectors: csr_matrix, targets: Targets, params: TrainParams, *, what: str) -> xgb.Booster:
@@ -191,7 +196,7 @@ def _boost(
     """Trees for `rounds`, or until they stop getting better on what they `watch`."""
     constraints = [int(name in MORE_IS_HEAVIER) for name in DENSE_NAMES] + [0] * (rows.num_col() - len(DENSE_NAMES))
     return xgb.train(
-        {**booster_settings(params), "monotone_constraints": tuple(constraints)},
+        {**booster_settings(params, rows=rows.num_row()), "monotone_constraints": tuple(constraints)},
         rows,
         rounds,
         evals=[(watch, "watched")] if watch else [],

@@ -11,6 +11,8 @@ from infra.local.environment import kept_below
 from infra.local.processes import server_environment
 
 ROOT = Path(__file__).parents[1]
+SECONDS = 600.0
+"""For one command; a training beside the whole stack takes a minute, on a busy machine several."""
 
 
 def own_environment(folder: Path, **extra: str) -> dict[str, str]:
@@ -32,7 +34,7 @@ class Shell:
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=SECONDS,
         )
 
     def flow(self, name: str, *arguments: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def _tokens(examples: Sequence[Example]) -> list[tuple[str, ...]]:
 
 def _boost(vectors: csr_matrix, heavy: NDArray[np.bool_], params: TrainParams) -> xgb.Booster:
     """As many rounds as early stopping chose at the end of the block, fitted again on the whole of it."""
-    settings, rounds = booster_settings(params), params.rounds
+    settings, rounds = booster_settings(params, rows=len(heavy)), params.rounds
     watched = round(len(heavy) * (1 - rounds.watched_share))
     searched = xgb.train(
         settings,

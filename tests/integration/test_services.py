@@ -86,7 +86,10 @@ def test_mlflow_keeps_artifacts(registry_server: str) -> None:
 
 def test_prefect_lists_flows(prefect_server: str) -> None:
     assert httpx.get(f"{prefect_server}/health").json() is True
-    assert httpx.post(f"{prefect_server}/flows/filter", json={}).raise_for_status().json() == []
+    made = httpx.post(f"{prefect_server}/flows/", json={"name": "listed"}).raise_for_status().json()
+    wanted = {"flows": {"name": {"any_": ["listed"]}}}
+    (listed,) = httpx.post(f"{prefect_server}/flows/filter", json=wanted).raise_for_status().json()
+    assert listed["id"] == made["id"]
 
 
 def test_chromium_reads_a_page(chromium: "Browser") -> None:
