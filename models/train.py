@@ -31,8 +31,8 @@ _FIXED: Final = {
     "verbosity": 0,
 }
 ONE_THREAD_UP_TO: Final = 50_000
-"""Rows. On fewer, a second thread wins a fifth on an idle machine; on one with other work the two wait for each other, ten
-times as long."""
+"""Rows. On fewer, a second thread wins a fifth on an idle machine and costs ten times as much on a busy one, where the
+two wait for each other."""
 THREADS: Final = 2
 """On more rows; a fixed number: sums of floats, and so the bytes, depend on how rows are shared out."""
 
