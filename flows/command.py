@@ -6,7 +6,7 @@ import math
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final, NoReturn, Protocol
 
 from models.progress import PROGRESS_LOG
@@ -77,6 +77,14 @@ def positive_number(text: str) -> float:
     if not 0 < number < math.inf:
         raise ArgumentTypeError(f"{text!r} is not a number above 0")
     return number
+
+
+def day(text: str) -> date:
+    """A day in ISO 8601, as an argument's type."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not a day like 2026-10-10") from error
 
 
 def instant(text: str) -> datetime:

@@ -3,7 +3,7 @@
 import fcntl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,8 @@ from prefect.settings import PREFECT_API_URL
 from smart_routing.errors import LockHeldError
 
 _POLL_SECONDS: Final = 0.1
+_TRIES: Final = 10
+"""Of a lock of Prefect that nobody holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +49,21 @@ def hold(lock: Lock, *, seconds: float) -> Iterator[None]:
 def _prefect_lock(lock: Lock, seconds: float) -> Iterator[None]:
     with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):  # another process may create it too
         client.upsert_global_concurrency_limit_by_name(lock.name, 1)
-    try:
-        with concurrency(lock.name, occupy=1, timeout_seconds=seconds, strict=True):
-            yield
-    except AcquireConcurrencySlotTimeoutError as error:
-        raise _still_held(lock, f"Prefect concurrency limit {lock.name!r}", seconds) from error
+    with ExitStack() as stack:
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                stack.enter_context(concurrency(lock.name, occupy=1, timeout_seconds=seconds, strict=True))
+                break
+            except AcquireConcurrencySlotTimeoutError as error:
+                if not tries_left or _is_held(lock):
+                    raise _still_held(lock, f"Prefect concurrency limit {lock.name!r}", seconds) from error
+        yield
+
+
+def _is_held(lock: Lock) -> bool:
+    """Whether anybody has it: the time to wait also passes while a busy server only thinks."""
+    with get_client(sync_client=True) as client:
+        return client.read_global_concurrency_limit_by_name(lock.name).active_slots > 0
 
 
 @contextmanager

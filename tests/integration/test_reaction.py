@@ -206,11 +206,12 @@ def test_without_the_store_no_training_begins_and_the_same_verdict_is_answered_o
 ) -> None:
     first = register(registry, tmp_path / "a", 0.5)
     registry.set_alias(protocol.ALIAS_PRODUCTION, int(first))
-    store = "postgresql://nobody@127.0.0.1:9/log"
-    done = shell.python("-m", "flows.retrain_on_drift", "--reason", "r", SMART_ROUTING_QUERY_LOG_STORE=store)
+    store, blamed = "postgresql://nobody@127.0.0.1:9/log", f"v{first}-without-store"
+    order = ("--reason", "r", "--model-version", blamed)
+    done = shell.python("-m", "flows.retrain_on_drift", *order, SMART_ROUTING_QUERY_LOG_STORE=store)
     assert done.returncode == 2
     assert "query log in PostgreSQL at 127.0.0.1/log: " in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
-    trigger = Trigger(by="night", reason="r", verdict="retrain", model_version="unknown")
+    trigger = Trigger(by="night", reason="r", verdict="retrain", model_version=blamed)
     assert trained_since(registry.tracking, trigger, datetime.now(UTC) - timedelta(hours=1)) is None
     assert len(registry.read().versions) == 1

@@ -65,6 +65,11 @@ def plan(records: Sequence[QueryRecord], *, first: date | None, last: date | Non
     begins, ends = (_midnight(one.create_time.astimezone(UTC).date()) for one in (ordered[0], ordered[-1]))
     first_day = begins + LEARNING_DAYS * _DAY if first is None else _midnight(first)
     last_day = ends if last is None else _midnight(last)
+    if first is None and first_day > ends:
+        raise InputError(
+            f"the query log is of {begins:%Y-%m-%d} to {ends:%Y-%m-%d}: expected {LEARNING_DAYS} days to learn from "
+            "and one to replay, or --from"
+        )
     if not begins < first_day <= last_day <= ends:
         raise InputError(
             f"days {first_day:%Y-%m-%d} to {last_day:%Y-%m-%d} of a log from {begins:%Y-%m-%d} to {ends:%Y-%m-%d}: "
