@@ -20,7 +20,7 @@ _COLOURS: Final = {
 }
 _MEANINGS: Final = {
     "no data": "nothing to compare",
-    "none": "all as usual",
+    "none": "nothing that lasts",
     "alert": "look at it",
     "retrain": "train on newer events",
     "rollback": "let the version before it serve again",

@@ -163,7 +163,7 @@ def _came_with_version(
     A version that serves for longer than the windows look back did not bring what is new.
     """
     misses = {signal.tenant for signal in spoken if _is_miss(signal)}
-    became_dearer = any(signal.tier is Tier.COST for signal in spoken)
+    became_dearer = any(signal.tier is Tier.COST and _rose(signal) for signal in spoken)
     in_view = min(signal.window.start for signal in signals) <= since
     return (
         in_view
@@ -174,6 +174,10 @@ def _came_with_version(
             if _is_miss(series[-1]) and series[-1].tenant in misses
         )
     )
+
+
+def _rose(signal: Signal) -> bool:
+    return (signal.current or 0.0) > (signal.reference or 0.0)
 
 
 def _begins_at(windows: Sequence[tuple[bool, bool]]) -> bool:
@@ -249,7 +253,7 @@ def _quiet(signals: Sequence[Signal], heard: frozenset[Signal]) -> Verdict:
     if not compared:
         return Verdict("no data", f"{_capital(volume)}.")
     once = sorted((signal for signal in compared if signal in heard), key=_surest)
-    told = _told_by_tenant(once, _newcomers(signals)) or ["nothing moved beyond chance"]
+    told = _told_by_tenant(once, _newcomers(signals)) or ["nothing moved far beyond chance"]
     seen = "in too few windows so far, " if once else ""
     return Verdict("none", f"{_capital(volume)}; {seen}{'; '.join(told)}.")
 

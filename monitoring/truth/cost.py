@@ -1,4 +1,4 @@
-"""`CostShift`: whether the same templates cost a tenant more than they did, whatever anybody decided about them."""
+"""`CostShift`: whether the same templates cost a tenant more, or less, than they did, whatever was decided."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -61,14 +61,15 @@ class Texts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostShift:
-    """One tenant's templates in one window against their own past.
+    """One tenant's templates in one window against their own past, asked whether they rose, or else whether they fell.
 
     `factor` is the median over templates of (median cost now / median cost before), 1.0 of none; `p_value` is of "no
-    run costs more than 1.25 times the most that its template did".
+    run costs more than 1.25 times the most that its template did", or less than the least in 1.25.
     """
 
     tenant: str
     cost: Cost
+    fell: bool
     templates: int
     runs: int
     factor: float
@@ -106,16 +107,17 @@ class _Runs:
 def cost_shifts(
     outcomes: Iterable[Outcome], window: Window, *, known_until: datetime, rule: LabelRule
 ) -> tuple[CostShift, ...]:
-    """The shifts of CPU and memory of every tenant that repeats itself in the window, by name.
+    """The shifts of CPU and memory, up and then down, of every tenant that repeats itself in the window, by name.
 
     The past are reads that ended before `known_until`, where the version's data end, and before the window: a version
     that was made from dearer runs takes them for usual. A tenant whose templates are all new has no shift.
     """
     before, now = _sides(outcomes, window, min(known_until, window.start))
     shifts = (
-        _shift(tenant, cost, before.get(tenant, ()), runs, limit=limit)
+        _shift(tenant, cost, before.get(tenant, ()), runs, limit=limit, fell=fell)
         for tenant, runs in sorted(now.items())
         for cost, limit in ((Cost.CPU, rule.cpu_seconds), (Cost.MEMORY, float(rule.memory_bytes)))
+        for fell in (False, True)
     )
     return tuple(shift for shift in shifts if shift.templates)
 
@@ -135,29 +137,35 @@ def _sides(
     return before, now
 
 
-def _shift(tenant: str, cost: Cost, before: Sequence[Outcome], now: Sequence[Outcome], *, limit: float) -> CostShift:
-    costs_before, costs_now = (_by_template(side, cost, SMALLEST_SHARE * limit) for side in (before, now))
+def _shift(
+    tenant: str, cost: Cost, before: Sequence[Outcome], now: Sequence[Outcome], *, limit: float, fell: bool
+) -> CostShift:
+    costs_before, costs_now = (_by_template(side, cost, SMALLEST_SHARE * limit, fell=fell) for side in (before, now))
     pairs = [
         _Runs(costs, costs_before[template][-MOST_RUNS:])
         for template, costs in costs_now.items()
         if len(costs_before.get(template, ())) >= LEAST_RUNS
     ]
+    risen = median([runs.log_ratio for runs in pairs] or [0.0])
     return CostShift(
         tenant=tenant,
         cost=cost,
+        fell=fell,
         templates=len(pairs),
         runs=sum(len(runs.now) for runs in pairs),
-        factor=exp(median([runs.log_ratio for runs in pairs] or [0.0])),
+        factor=exp(-risen if fell else risen),
         p_value=_chance_together(pairs),
         texts=_texts(before, now),
     )
 
 
-def _by_template(outcomes: Sequence[Outcome], cost: Cost, smallest: float) -> dict[str, list[float]]:
+def _by_template(outcomes: Sequence[Outcome], cost: Cost, smallest: float, *, fell: bool) -> dict[str, list[float]]:
+    """Costs, or what falls as they rise: of that the dearest are the cheapest."""
     found: dict[str, list[float]] = defaultdict(list)
     for outcome in outcomes:
         value = outcome.cpu_seconds if cost is Cost.CPU else float(outcome.memory_bytes)
-        found[outcome.template].append(max(value, smallest))
+        kept = max(value, smallest)
+        found[outcome.template].append(1.0 / kept if fell else kept)
     return found
 
 

@@ -138,14 +138,14 @@ def _alarms(followed: Sequence[Followed]) -> tuple[int, int]:
 
 def _cost(shift: CostShift, window: Window) -> Signal:
     return Signal(
-        name=f"{shift.cost}_of_same_templates",
+        name=f"{shift.cost}_of_same_templates{'_fell' if shift.fell else ''}",
         tier=Tier.COST,
         window=window,
         tenant=shift.tenant,
         reference=1.0,
         current=shift.factor,
         p_value=shift.p_value,
-        is_large=shift.factor >= COST_FACTOR,
+        is_large=(1.0 / shift.factor if shift.fell else shift.factor) >= COST_FACTOR,
         sentence=_cost_sentence(shift),
     )
 
@@ -153,7 +153,7 @@ def _cost(shift: CostShift, window: Window) -> Signal:
 def _cost_sentence(shift: CostShift) -> str:
     count = f"{shift.templates} {'template' if shift.templates == 1 else 'templates'}"
     cost = "CPU" if shift.cost == "cpu" else shift.cost
-    same = f"the same {count} take {shift.factor:.1f} times the {cost} that they took"
+    same = f"the same {count} take {shift.factor:.{1 if shift.factor >= 1 else 2}f} times the {cost} that they took"
     texts = shift.texts
     changed = "changed too" if texts.p_value < CERTAIN_NEW_TEXTS else "did not change"
     return f"{same}; the texts {changed} ({texts.share:.0%} of the templates are new, {texts.usual_share:.0%} usually)"

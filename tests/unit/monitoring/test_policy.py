@@ -229,7 +229,7 @@ def test_nothing_to_compare_is_no_data() -> None:
 def test_quiet_tells_what_was_seen_too_seldom() -> None:
     quiet = judge([volume(400), signal(moved=False)], RULES)
     once = judge([volume(400), signal(tenant="lake.ads")], RULES)
-    assert quiet.reason == "400 read statements; nothing moved beyond chance."
+    assert quiet.reason == "400 read statements; nothing moved far beyond chance."
     assert once.reason == "400 read statements; in too few windows so far, tenant lake.ads: sql_length moved."
     assert (quiet.kind, once.kind) == ("none", "none")
 

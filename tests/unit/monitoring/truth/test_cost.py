@@ -67,6 +67,19 @@ def test_nothing_is_told_of(before: Sequence[float], now: Sequence[float]) -> No
     assert cpu_shift(before, now, templates=3).p_value == pytest.approx(1.0)
 
 
+def test_runs_cheaper_than_all_before_them_are_told_too() -> None:
+    past = [run for name in "ab" for run in runs([0.4, 0.5, 0.6, 0.5, 0.5], since=NOON - 24 * HOUR, template=name)]
+    now = [run for name in "ab" for run in runs([0.05, 0.06], since=NOON, template=name)]
+    rose, fell = cost_shifts([*past, *now], WINDOW, known_until=NOON, rule=RULE)[:2]
+    assert (rose.fell, fell.fell) == (False, True)
+    assert [rose.p_value, fell.p_value] == pytest.approx([1.0, 1 / 21**2])
+    assert [rose.factor, fell.factor] == pytest.approx([0.11, 0.11], abs=0.001)
+    signals = truth_signals([], [*past, *now], window=WINDOW, watched=Watched(bound=0.05, rule=RULE, known_until=NOON))
+    (large,) = (signal for signal in signals if signal.tier is Tier.COST and signal.is_large)
+    assert large.name == "cpu_of_same_templates_fell"
+    assert large.sentence.startswith("the same 2 templates take 0.11 times the CPU that they took; ")
+
+
 def test_template_that_was_hardly_run_before_tells_nothing() -> None:
     past = runs([0.05] * 2, since=NOON - 24 * HOUR)
     assert cost_shifts(past + runs([0.2] * 9, since=NOON), WINDOW, known_until=NOON, rule=RULE) == ()
