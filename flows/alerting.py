@@ -77,8 +77,13 @@ def _notifiers(settings: AlertSettings) -> Iterator[tuple[Notifier, ...]]:
 
 
 def _slack(settings: AlertSettings, client: httpx.Client) -> Iterator[Notifier]:
-    if settings.slack_webhook_file is not None:
-        yield SlackNotifier(client, _secret(settings.slack_webhook_file, "slack_webhook_file"))
+    if settings.slack_webhook_file is None:
+        return
+    address = _secret(settings.slack_webhook_file, "slack_webhook_file")
+    if not address.startswith(("https://", "http://")):
+        name = AlertSettings.variable("slack_webhook_file")
+        raise SettingsError(f"{name} is {settings.slack_webhook_file}: expected an address that begins with https://")
+    yield SlackNotifier(client, address)
 
 
 def _mail(settings: AlertSettings) -> Iterator[Notifier]:

@@ -1,5 +1,6 @@
 """Send a test alert: whether the settings lead to the chat and the mailbox they are meant for."""
 
+from argparse import Namespace
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,8 +10,9 @@ from prefect import flow
 from flows.alerting import tell_people
 from flows.command import CommandParser, run
 from monitoring.alerts.alert import Alert, AlertKind, Moved
-from monitoring.alerts.telling import Delivery
+from monitoring.alerts.telling import Delivery, Outcome
 from monitoring.window import Window
+from smart_routing.errors import NotificationError
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,13 @@ class Trial:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    @property
+    def arrived(self) -> bool:
+        return bool(self.deliveries) and all(one.outcome is Outcome.TOLD for one in self.deliveries)
+
     def __str__(self) -> str:
-        return "\n".join(map(str, self.deliveries)) or "no channel is configured: see SMART_ROUTING_ALERTS_*"
+        told = "; ".join(map(str, self.deliveries))
+        return told or "no channel is configured, or none whose settings can be read: see SMART_ROUTING_ALERTS_*"
 
 
 @flow(name="send-test-alert")
@@ -44,7 +51,14 @@ def example(now: datetime) -> Alert:
 
 
 def main() -> None:
-    run(CommandParser(module="flows.send_test_alert", description=str(__doc__)), lambda _: send_test_alert_flow())
+    run(CommandParser(module="flows.send_test_alert", description=str(__doc__)), _command)
+
+
+def _command(_: Namespace) -> Trial:
+    trial = send_test_alert_flow()
+    if not trial.arrived:
+        raise NotificationError(str(trial))
+    return trial
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ NEW_TEMPLATE: Final = "new_template"
 NEW_TENANT: Final = "new_tenant"
 LABEL_COVERAGE: Final = "label_coverage"
 HISTORY: Final = "history"
+FELL: Final = "_fell"
+"""Ends the name of a cost that fell."""
 MOST_MOVED: Final = 3
 MOST_TOLD: Final = 3
 """Signals of one tenant in a sentence."""
@@ -82,11 +84,11 @@ def hear(signals: Iterable[Signal], false_discovery_rate: float) -> frozenset[Si
     """The large signals that are not chance, of as many as were asked of the same window.
 
     Of those heard at most this share is chance (Benjamini and Hochberg, Journal of the Royal Statistical Society B
-    57(1), 1995).
+    57(1), 1995). Costs that fell are asked apart: good news must not make bad news harder to hear.
     """
-    families = defaultdict[Window, list[Signal]](list)
+    families = defaultdict[tuple[Window, bool], list[Signal]](list)
     for signal in _answered(signals):
-        families[signal.window].append(signal)
+        families[signal.window, signal.name.endswith(FELL)].append(signal)
     return frozenset(
         signal
         for family in families.values()

@@ -9,6 +9,7 @@ from typing import Final
 
 from scipy.stats import binom, fisher_exact
 
+from monitoring.policy import FELL
 from monitoring.signals import Signal, Tier
 from monitoring.truth.cost import CostShift, cost_shifts
 from monitoring.truth.outcomes import JOINED, Fate, Followed, Outcome
@@ -138,7 +139,7 @@ def _alarms(followed: Sequence[Followed]) -> tuple[int, int]:
 
 def _cost(shift: CostShift, window: Window) -> Signal:
     return Signal(
-        name=f"{shift.cost}_of_same_templates{'_fell' if shift.fell else ''}",
+        name=f"{shift.cost}_of_same_templates{FELL if shift.fell else ''}",
         tier=Tier.COST,
         window=window,
         tenant=shift.tenant,

@@ -143,10 +143,23 @@ def test_a_secret_that_cannot_be_read_fails_no_flow(site: Site) -> None:
     assert tell_flow(alert()) == []
 
 
+def test_a_webhook_that_is_no_address_is_no_channel(site: Site) -> None:
+    (site.folder / "address").write_text("not an address")
+    site.set("ALERTS_SLACK_WEBHOOK_FILE", str(site.folder / "address"))
+    assert tell_flow(alert()) == []
+
+
 def test_a_test_alert_is_told_each_time(site: Site) -> None:
     chat = site.chat()
-    assert [str(send_test_alert_flow()) for _ in range(2)] == ["slack: told"] * 2
+    trials = [send_test_alert_flow() for _ in range(2)]
+    assert [(str(trial), trial.arrived) for trial in trials] == [("slack: told", True)] * 2
     assert chat.messages.qsize() == 2
+
+
+def test_a_test_alert_that_arrives_nowhere_says_so(site: Site) -> None:
+    assert not send_test_alert_flow().arrived
+    site.webhook(f"http://{LOOPBACK}:9/nobody")
+    assert not send_test_alert_flow().arrived
 
 
 def test_without_channels_the_alert_is_kept_with_the_flow_run(site: Site) -> None:

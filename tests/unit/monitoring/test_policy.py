@@ -101,6 +101,12 @@ def test_one_among_many_questions_must_be_surer_than_one_alone() -> None:
     assert doubtful in hear([doubtful, *silent, *(signal(f"sure{number}") for number in range(10))], 0.05)
 
 
+def test_costs_that_fell_make_nothing_else_harder_to_hear() -> None:
+    doubtful = replace(signal("cpu_of_same_templates", Tier.COST), p_value=0.01)
+    fallen = [signal(f"cost{number}_of_same_templates_fell", Tier.COST, moved=False) for number in range(30)]
+    assert hear([doubtful, *fallen], 0.05) == {doubtful}
+
+
 def test_sure_but_small_is_nothing() -> None:
     assert judge(twice(replace(signal(), is_large=False)), RULES).kind == "none"
 
